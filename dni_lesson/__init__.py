@@ -1,0 +1,28 @@
+"""Decoupled Neural Interfaces for Keras: layers, monitors and lessons."""
+
+try:
+    # First of all: it loads TensorFlow without its start-up lines.
+    from dni_lesson import _quiet as _quiet
+    from dni_lesson.callbacks import GradientMonitor as GradientMonitor
+    from dni_lesson.callbacks import ThroughputMonitor as ThroughputMonitor
+    from dni_lesson.data import load_digits as load_digits
+    from dni_lesson.data import load_mnist as load_mnist
+    from dni_lesson.exercises import check as check
+    from dni_lesson.gradients import agreement as agreement
+    from dni_lesson.gradients import boundary_gradients as boundary_gradients
+    from dni_lesson.layers import SyntheticGradient as SyntheticGradient
+    from dni_lesson.layers import ZeroPredictor as ZeroPredictor
+    from dni_lesson.layers import splice as splice
+    from dni_lesson.models import DecoupledModel as DecoupledModel
+    from dni_lesson.models import mlp as mlp
+except ImportError as error:
+    # `python -m dni_lesson doctor` must still start, to say what is missing.
+    _missing = error
+
+    def __getattr__(name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ImportError(
+            "dni_lesson could not load one of its dependencies; "
+            "`python -m dni_lesson doctor` says which and what to do"
+        ) from _missing

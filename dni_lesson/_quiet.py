@@ -1,0 +1,41 @@
+"""Loads TensorFlow without its start-up lines on the C-level stderr.
+
+TensorFlow prints notes about log levels and oneDNN when it is imported and
+once more when it first computes. They are no warnings, no log level removes
+them, and JupyterLab would store them in every notebook. So file descriptor 2
+is set aside for these moments alone; if loading fails, all that was held back
+is printed.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+# Must be set before TensorFlow loads: 2 keeps errors and hides the rest.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextlib.contextmanager
+def _held_back_stderr():
+    """Holds back the process's stderr; prints it if the body raises."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+with _held_back_stderr():
+    import tensorflow as tf
+
+    tf.ones(1) + tf.ones(1)

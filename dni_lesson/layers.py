@@ -1,0 +1,302 @@
+"""A layer whose backward pass differs from its forward pass.
+
+Backpropagation couples the modules of a network because a gradient has to
+travel through all of them. Cutting the network is easy in the forward pass:
+nothing changes. All of the idea lives in the backward pass, where the boundary
+must send a *predicted* gradient down and teach the predictor with the gradient
+that arrives from above. `splice` is that backward pass; `SyntheticGradient`
+adds the state: the predictor and the scale of its target.
+"""
+
+import keras
+from keras import ops
+
+from dni_lesson.checks import check_int
+
+
+def splice(h, g_hat):
+    """Returns `h` unchanged and replaces its gradient by `g_hat`.
+
+    Forward, the result is `h`, bit for bit. Backward, let `g` be the gradient
+    of the loss with respect to the result. Then
+
+    - `h` receives `g_hat` instead of `g`;
+    - `g_hat` receives `g_hat - g`, the gradient of `0.5 * sum((g_hat - g)**2)`
+      with `g` held fixed.
+
+    One ordinary backward pass therefore trains the module below with the
+    synthetic gradient and the predictor that made `g_hat` by regression to the
+    gradient from above. If the module above ends in a `splice` too, `g` is
+    itself a pushed-back prediction: the bootstrapped target of the paper.
+
+    `splice` knows no scale: both gradients are in the units of `g`.
+
+    Args:
+        h: Float tensor of any shape, the output of a module.
+        g_hat: Tensor of the shape and dtype of `h`, the prediction of the
+            gradient of the loss with respect to `h`.
+
+    Returns:
+        A tensor equal to `h`.
+
+    Raises:
+        ValueError: If `h` and `g_hat` differ in shape.
+
+    Example:
+
+    >>> h = keras.Variable([1.0, 2.0])
+    >>> with tf.GradientTape() as tape:
+    ...     loss = keras.ops.sum(dni.splice(h, keras.ops.ones(2)) * 10.0)
+    >>> [float(g) for g in tape.gradient(loss, h.value)]  # 10 is not seen
+    [1.0, 1.0]
+
+    Reference:
+
+    - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
+      [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
+    """
+    h, g_hat = ops.convert_to_tensor(h), ops.convert_to_tensor(g_hat)
+    if h.shape != g_hat.shape:
+        raise ValueError(
+            "`g_hat` must have the shape of `h`. "
+            f"Expected: {tuple(h.shape)}. Received: {tuple(g_hat.shape)}"
+        )
+    return _splice(h, g_hat)
+
+
+@ops.custom_gradient
+def _splice(h, g_hat):
+    def grad(*args, upstream=None):
+        if upstream is None:  # TensorFlow and JAX pass it by position.
+            (upstream,) = args
+        return g_hat, ops.subtract(g_hat, upstream)
+
+    return ops.copy(h), grad
+
+
+@ops.custom_gradient
+def _rescale_forward(x, scale):
+    """Returns `x * scale`; the gradient reaches `x` as if `scale` were 1.
+
+    The product is formed in the dtype of `scale`: a loss scale for float16 may
+    be larger than float16 can hold.
+    """
+
+    def grad(*args, upstream=None):
+        if upstream is None:
+            (upstream,) = args
+        return upstream, ops.zeros_like(scale)
+
+    product = ops.multiply(ops.cast(x, scale.dtype), scale)
+    return ops.cast(product, x.dtype), grad
+
+
+@keras.saving.register_keras_serializable(package="dni_lesson")
+class SyntheticGradient(keras.layers.Layer):
+    """Decouples the layers below it from the layers above it.
+
+    In inference this layer is the identity. In training it is the identity
+    forward, and backward it sends down what its `predictor` says the gradient
+    is, while the predictor learns from the gradient that really arrives. The
+    layers below no longer depend on the loss above. This is not the same as
+    `trainable=False`, which stops the predictor's learning but keeps sending
+    its predictions down.
+
+    The scale of the prediction decides whether it learns. Losses are means
+    over a batch, so a gradient shrinks with the batch size, and an optimizer
+    such as Adam would take far too large steps on the predictor. The predictor
+    therefore always works in **per-example units**: it regresses to the
+    gradient of each example's own, unweighted loss. What goes down is
+    `g_hat = gradient_scale * prediction`, in the units of the arriving gradient
+    `g`, and the predictor's output receives `g_hat - g`. With
+    `gradient_scale = 1 / batch` this is exactly the gradient of the mean over
+    the batch of `0.5 * sum_features((prediction - batch * g)**2)`.
+
+    Args:
+        predictor: Keras model or layer that maps `(batch, *features)` to the
+            same shape. With `num_classes` its input has `num_classes` more
+            values in the last axis. `None` for one linear layer that is zero
+            at the start, so that the first synthetic gradients are zero.
+            Default `None`.
+        num_classes: Integer >= 2 or `None`. If given, the predictor also sees
+            the one-hot labels, which the layer then needs in training: the
+            conditional DNI (cDNI) of the paper. Default `None`.
+
+    Call arguments:
+        inputs: Float tensor `(batch, *features)`.
+        labels: Integer tensor `(batch,)` or `(batch, 1)` with values in
+            `[0, num_classes)`, or a one-hot tensor `(batch, num_classes)`.
+            Needed in training if `num_classes` is given.
+        gradient_scale: Float tensor `(batch,)` or scalar; how much the loss
+            weighs each example: the arriving gradient is this number times
+            the gradient of the example's own loss. Default `1 / batch`,
+            right for a loss that is the mean over the batch. `DecoupledModel`
+            passes the right value for sums, sample weights and float16 too.
+        training: Boolean; the layer acts in training only. Default `False`.
+
+    Input shape:
+        `(batch, *features)`, the last axis known.
+
+    Output shape:
+        The input's.
+
+    Raises:
+        ValueError: If `num_classes` is no integer >= 2, if the predictor does
+            not return the shape of its gradient, or if labels are missing.
+
+    Example:
+
+    >>> model = keras.Sequential([
+    ...     keras.layers.Dense(64, activation="relu"),
+    ...     dni.SyntheticGradient(),
+    ...     keras.layers.Dense(10),
+    ... ])
+
+    Reference:
+
+    - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
+      [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), sections 2.1 and
+      3.1; the scaling is ours.
+    """
+
+    def __init__(self, predictor=None, num_classes=None, **kwargs):
+        super().__init__(**kwargs)
+        if num_classes is not None:
+            check_int("num_classes", num_classes, at_least=2)
+        if predictor is not None and not isinstance(
+            predictor, keras.layers.Layer
+        ):
+            raise ValueError(
+                "`predictor`. Expected a Keras model, a Keras layer or None. "
+                f"Received: predictor={predictor!r}"
+            )
+        self.predictor = predictor
+        self.num_classes = num_classes
+
+    def build(self, input_shape):
+        if input_shape[-1] is None:
+            raise ValueError(
+                "`inputs`. Expected a known size of the last axis. "
+                f"Received: shape {tuple(input_shape)}"
+            )
+        if self.predictor is None:
+            # Zero at the start (arXiv 1608.05343, supplement): before it has
+            # learned anything, the predictor must not move the module below.
+            self.predictor = keras.layers.Dense(
+                input_shape[-1],
+                kernel_initializer="zeros",
+                dtype=self.dtype_policy,
+                name="linear_predictor",
+            )
+        seen = (*input_shape[:-1], input_shape[-1] + (self.num_classes or 0))
+        if not self.predictor.built:
+            self.predictor.build(seen)
+        out = tuple(self.predictor.compute_output_shape(seen))
+        if out[1:] != tuple(input_shape[1:]):
+            raise ValueError(
+                "`predictor` must return one gradient value per input value. "
+                f"Expected the shape {tuple(input_shape)} for the input shape "
+                f"{seen}. Received: {out}"
+            )
+
+    def call(self, inputs, labels=None, gradient_scale=None, training=False):
+        if not training:
+            return inputs
+        g_hat = self.synthetic_gradient(inputs, labels, gradient_scale, True)
+        return _splice(inputs, g_hat)
+
+    def synthetic_gradient(
+        self, inputs, labels=None, gradient_scale=None, training=False
+    ):
+        """Returns the gradient that goes down, `(batch, *features)`.
+
+        It is in the units of the arriving gradient, `gradient_scale` times the
+        per-example prediction. No gradient flows from it to `inputs`.
+
+        Args:
+            inputs: As in `call`.
+            labels: As in `call`.
+            gradient_scale: As in `call`.
+            training: Boolean, passed on to the predictor. Default `False`.
+
+        Raises:
+            ValueError: If the layer has `num_classes` and `labels` is `None`.
+        """
+        seen = ops.stop_gradient(inputs)
+        if self.num_classes is not None:
+            seen = ops.concatenate(
+                [seen, self._one_hot(labels, inputs)], axis=-1
+            )
+        predicted = self.predictor(seen, training=training)
+        if gradient_scale is None:
+            batch = ops.cast(ops.shape(inputs)[0], self.variable_dtype)
+            gradient_scale = 1.0 / batch
+        scale = ops.reshape(
+            ops.cast(gradient_scale, self.variable_dtype),
+            (-1,) + (1,) * (len(inputs.shape) - 1),
+        )
+        return _rescale_forward(ops.cast(predicted, inputs.dtype), scale)
+
+    def _one_hot(self, labels, inputs):
+        if labels is None:
+            raise ValueError(
+                f"`labels` is missing. The layer '{self.name}' has "
+                f"num_classes={self.num_classes}, so in training its predictor "
+                "needs the labels: put it into a `DecoupledModel`, which "
+                "passes them on, or call it with `labels=...`."
+            )
+        labels = ops.convert_to_tensor(labels)
+        shape = labels.shape
+        if len(shape) != 2 or shape[-1] != self.num_classes:
+            labels = ops.one_hot(ops.reshape(labels, (-1,)), self.num_classes)
+        labels = ops.cast(labels, inputs.dtype)
+        # One label per example: spread it over the axes in between.
+        middle = tuple(inputs.shape[1:-1])
+        labels = ops.reshape(
+            labels, (-1,) + (1,) * len(middle) + (self.num_classes,)
+        )
+        return ops.tile(labels, (1, *middle, 1)) if middle else labels
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        config = super().get_config()
+        predictor = self.predictor
+        if predictor is not None:
+            predictor = keras.saving.serialize_keras_object(predictor)
+        return {
+            **config,
+            "predictor": predictor,
+            "num_classes": self.num_classes,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        if isinstance(config.get("predictor"), dict):
+            config["predictor"] = keras.saving.deserialize_keras_object(
+                config["predictor"]
+            )
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="dni_lesson")
+class ZeroPredictor(keras.layers.Layer):
+    """Predicts that every gradient is zero: the control of every DNI.
+
+    `SyntheticGradient(ZeroPredictor())` lets no gradient through, so that only
+    the module above the last boundary learns. It sends zeros rather than
+    nothing at all because optimizers complain of variables without a gradient.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The input's.
+    """
+
+    def call(self, inputs):
+        return ops.zeros_like(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

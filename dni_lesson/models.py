@@ -1,0 +1,393 @@
+"""Networks cut into modules, and the MLP of the course."""
+
+import keras
+from keras import ops
+
+from dni_lesson.checks import check_choice, check_examples, check_int
+from dni_lesson.layers import SyntheticGradient, ZeroPredictor
+
+RULES = ("backprop", "dni", "cdni", "local")
+
+# Steps that run between two returns to Python. Callbacks see a batch only at
+# such a return; more steps gain no speed (CPU, 784-256-256-256-10).
+_STEPS_PER_EXECUTION = 16
+
+
+@keras.saving.register_keras_serializable(package="dni_lesson")
+class DecoupledModel(keras.Model):
+    """A chain of modules with an interface at every boundary between them.
+
+    `fit`, `evaluate`, `predict`, `save` and `keras.saving.load_model` work as
+    for any Keras model; in inference the interfaces are invisible. In training
+    one ordinary backward pass trains every module with the gradient that its
+    interface predicts, and every predictor with the gradient that arrives from
+    the module above. Each module's update depends on the module above it only
+    through a predictor; that all of them happen in one step here is for
+    convenience, not asynchrony.
+
+    `fit` hands the labels, and how much the loss weighs each example (batch
+    mean or sum, sample weights, float16 loss scale), to the interfaces as
+    explicit call arguments.
+
+    Args:
+        modules: List of Keras layers or models, from input to output, each
+            mapping one tensor to one tensor.
+        interfaces: List of one entry per boundary, that is one fewer than
+            modules: a `SyntheticGradient`, or `None` to let the true gradient
+            through.
+
+    Call arguments:
+        inputs: Float tensor `(batch, *features)`; in training a tuple
+            `(x, labels, gradient_scale)` whose last two entries go to the
+            interfaces as described in `SyntheticGradient`.
+        training: Boolean. Default `False`.
+
+    Attributes:
+        modules: The list of modules, from input to output.
+        interfaces: The list of interfaces; `interfaces[k]` stands between
+            `modules[k]` and `modules[k + 1]`.
+
+    Raises:
+        ValueError: If the numbers of modules and interfaces do not match or an
+            entry is of the wrong type; in `fit`, `evaluate` and `predict` if
+            arrays do not fit the model (see `check_examples`).
+
+    Example:
+
+    >>> model = dni.DecoupledModel(
+    ...     modules=[
+    ...         keras.layers.Dense(64, activation="relu"),
+    ...         keras.layers.Dense(10),
+    ...     ],
+    ...     interfaces=[dni.SyntheticGradient(num_classes=10)],
+    ... )
+
+    Reference:
+
+    - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
+      [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
+    """
+
+    def __init__(self, modules, interfaces, **kwargs):
+        super().__init__(**kwargs)
+        modules, interfaces = list(modules), list(interfaces)
+        if not modules or len(interfaces) != len(modules) - 1:
+            raise ValueError(
+                "`interfaces`. Expected one entry per boundary: "
+                f"{max(len(modules) - 1, 0)} for {len(modules)} modules. "
+                f"Received: {len(interfaces)}"
+            )
+        for module in modules:
+            if not isinstance(module, keras.layers.Layer):
+                raise ValueError(
+                    "`modules`. Expected Keras layers or models. "
+                    f"Received: {module!r}"
+                )
+        for interface in interfaces:
+            if not isinstance(interface, SyntheticGradient | None):
+                raise ValueError(
+                    "`interfaces`. Expected SyntheticGradient layers or None. "
+                    f"Received: {interface!r}"
+                )
+        self.modules = modules
+        self.interfaces = interfaces
+
+    def build(self, input_shape):
+        if isinstance(input_shape[0], list | tuple):  # (x, labels, scale)
+            input_shape = input_shape[0]
+        shape = tuple(input_shape)
+        for module, interface in self.stages():
+            if not module.built:
+                module.build(shape)
+            shape = tuple(module.compute_output_shape(shape))
+            if interface is not None and not interface.built:
+                interface.build(shape)
+
+    def call(self, inputs, training=False):
+        h, labels, gradient_scale = _unpack(inputs)
+        for module, interface in self.stages():
+            h = module(h, training=training)
+            if interface is not None:
+                h = interface(h, labels, gradient_scale, training=training)
+        return h
+
+    def stages(self):
+        """Returns pairs `(module, interface above it)`, from input to output.
+
+        The last module has no boundary above it: its interface is `None`.
+        """
+        return list(zip(self.modules, [*self.interfaces, None], strict=True))
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        *,
+        steps_per_execution=_STEPS_PER_EXECUTION,
+        jit_compile=True,
+        **kwargs,
+    ):
+        """Configures training, as `keras.Model.compile`, with a fast default.
+
+        Args:
+            optimizer: Any Keras optimizer. Default `"adam"`.
+            loss: Any Keras loss. A `mlp` returns logits, so use
+                `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`.
+            steps_per_execution: Integer, training steps between two returns to
+                Python. Callbacks see batches in steps of it. Default `16`.
+            jit_compile: Boolean or `"auto"`: whether XLA compiles the step. It
+                takes a few seconds once, and once more for a last batch that
+                is smaller than the others; after that steps are faster. Keras
+                leaves it off on CPUs. Default `True`.
+            **kwargs: The other arguments of `keras.Model.compile`.
+        """
+        super().compile(
+            optimizer,
+            loss,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+
+    def compile_from_config(self, config):
+        # Keras does this by itself only where `compile` is not overridden.
+        config = keras.saving.deserialize_keras_object(config)
+        self.compile(**config)
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """Trains the model, as `keras.Model.fit`, after checking the arrays.
+
+        Raises:
+            ValueError: If NumPy arrays `x`, `y` or those in
+                `validation_data` do not fit the model.
+        """
+        y = check_examples(self, x, y)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, tuple) and len(validation) >= 2:
+            x_val, y_val, *rest = validation
+            y_val = check_examples(self, x_val, y_val, name="validation_data")
+            kwargs["validation_data"] = (x_val, y_val, *rest)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`, after checking the arrays."""
+        return super().evaluate(x, check_examples(self, x, y), *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """As `keras.Model.predict`, after checking the array."""
+        check_examples(self, x)
+        return super().predict(x, *args, **kwargs)
+
+    def train_step(self, *args):
+        *state, data = args  # JAX passes its state first.
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        scale = self.gradient_scale(x, sample_weight)
+        # Under float16 the optimizer multiplies the loss, hence the gradients.
+        scale = self.optimizer.scale_loss(scale)
+        data = ((x, y, scale), y, sample_weight)
+        return super().train_step(*state, data)
+
+    def gradient_scale(self, x, sample_weight=None):
+        """Returns how much the compiled loss weighs each example.
+
+        Args:
+            x: Tensor `(batch, *features)`.
+            sample_weight: Tensor `(batch,)` or `None`.
+
+        Returns:
+            Float32 tensor `(batch,)`: the derivative of the loss with respect
+            to the loss of each example, `1 / batch` for the usual mean.
+        """
+        batch = ops.shape(x)[0]
+        scale = ops.ones((batch,), dtype="float32")
+        if sample_weight is not None:
+            scale = scale * ops.cast(
+                ops.reshape(sample_weight, (-1,)), "float32"
+            )
+        reduction = getattr(self.loss, "reduction", "sum_over_batch_size")
+        if reduction == "mean_with_sample_weight":
+            return scale / ops.sum(scale)
+        if reduction in ("sum_over_batch_size", "mean"):
+            return scale / ops.cast(batch, "float32")
+        return scale  # "sum", "none" and None: Keras differentiates the sum.
+
+    def compute_output_shape(self, input_shape):
+        shape = tuple(input_shape)
+        for module in self.modules:
+            shape = tuple(module.compute_output_shape(shape))
+        return shape
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "modules": [serialize(module) for module in self.modules],
+            "interfaces": [serialize(layer) for layer in self.interfaces],
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        modules = [deserialize(module) for module in config.pop("modules")]
+        interfaces = [deserialize(one) for one in config.pop("interfaces")]
+        return cls(modules, interfaces, **config)
+
+
+def _unpack(inputs):
+    if isinstance(inputs, list | tuple):
+        return inputs
+    return inputs, None, None
+
+
+def mlp(
+    depth=4,
+    units=256,
+    rule="cdni",
+    input_dim=784,
+    num_classes=10,
+    seed=0,
+    predictor_units=(),
+):
+    """Returns the course's MLP, ready to compile, with one of four rules.
+
+    Every hidden layer is Dense, BatchNorm, ReLU and is a module of its own; so
+    is the output layer, which returns logits. The rule says what crosses the
+    boundaries between modules in training:
+
+    - `"backprop"`: the true gradient;
+    - `"dni"`: a gradient predicted from the activations `h`;
+    - `"cdni"`: a gradient predicted from `h` and the label;
+    - `"local"`: nothing, so that only the output layer learns.
+
+    With one `seed` all rules start from the same weights.
+
+    Args:
+        depth: Integer >= 2, the number of weight layers as the paper counts
+            them: 3 means two hidden layers and the output layer. Default `4`.
+        units: Integer >= 1, the width of each hidden layer. Default `256`.
+        rule: `"backprop"`, `"dni"`, `"cdni"` or `"local"`. Default `"cdni"`.
+        input_dim: Integer >= 1, the number of input features. Default `784`.
+        num_classes: Integer >= 2, the number of classes. Default `10`.
+        seed: Integer >= 0, of the initial weights. The order of the examples
+            in `fit` follows `keras.utils.set_random_seed`. Default `0`.
+        predictor_units: Tuple of integers >= 1, the widths of the predictor's
+            hidden layers (Dense, BatchNorm, ReLU). Empty for a linear
+            predictor; `(1024, 1024)` is the paper's for DNI. Default `()`.
+
+    Returns:
+        A `DecoupledModel` with `depth` modules. Input `(batch, input_dim)`
+        float32, output `(batch, num_classes)` logits.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> model = dni.mlp(depth=3, units=64, rule="cdni")
+    >>> len(model.modules), len(model.interfaces)
+    (3, 2)
+
+    Reference:
+
+    - Jaderberg et al., [arXiv 1608.05343](https://arxiv.org/abs/1608.05343),
+      supplement: the network and its predictors.
+    """
+    check_int("depth", depth, at_least=2)
+    check_int("units", units, at_least=1)
+    check_choice("rule", rule, RULES)
+    check_int("input_dim", input_dim, at_least=1)
+    check_int("num_classes", num_classes, at_least=2)
+    check_int("seed", seed, at_least=0)
+    for width in predictor_units:
+        check_int("predictor_units", width, at_least=1)
+
+    sizes = [input_dim] + [units] * (depth - 1)
+    modules = [
+        _hidden_module(inputs, units, _seed(seed, k), f"module_{k + 1}")
+        for k, inputs in enumerate(sizes[:-1])
+    ]
+    output = keras.layers.Dense(
+        num_classes,
+        kernel_initializer=_glorot(_seed(seed, depth - 1)),
+        name="logits",
+    )
+    modules.append(
+        keras.Sequential(
+            [keras.Input((units,)), output], name=f"module_{depth}"
+        )
+    )
+    interfaces = [
+        _interface(
+            rule,
+            units,
+            num_classes,
+            predictor_units,
+            _seed(seed, depth + k),
+            f"interface_{k + 1}",
+        )
+        for k in range(depth - 1)
+    ]
+    model = DecoupledModel(modules, interfaces, name=f"mlp_{rule}")
+    model.build((None, input_dim))
+    return model
+
+
+def _hidden_module(inputs, units, seed, name):
+    return keras.Sequential(
+        [
+            keras.Input((inputs,)),
+            # BatchNorm's offset takes the place of the bias.
+            keras.layers.Dense(
+                units, use_bias=False, kernel_initializer=_glorot(seed)
+            ),
+            _batch_norm(),
+            keras.layers.ReLU(),
+        ],
+        name=name,
+    )
+
+
+def _interface(rule, units, num_classes, predictor_units, seed, name):
+    if rule == "backprop":
+        return None
+    if rule == "local":
+        return SyntheticGradient(ZeroPredictor(), name=name)
+    classes = num_classes if rule == "cdni" else None
+    predictor = None
+    if predictor_units:
+        predictor = keras.Sequential(
+            [keras.Input((units + (classes or 0),))]
+            + [
+                layer
+                for j, width in enumerate(predictor_units)
+                for layer in (
+                    keras.layers.Dense(
+                        width,
+                        use_bias=False,
+                        kernel_initializer=_glorot(_seed(seed, j)),
+                    ),
+                    _batch_norm(),
+                    keras.layers.ReLU(),
+                )
+            ]
+            + [keras.layers.Dense(units, kernel_initializer="zeros")],
+            name=f"{name}_predictor",
+        )
+    return SyntheticGradient(predictor, num_classes=classes, name=name)
+
+
+def _batch_norm():
+    # Keras's default momentum, 0.99, still remembers the initial statistics
+    # after the few hundred steps of a lesson.
+    return keras.layers.BatchNormalization(momentum=0.9)
+
+
+def _glorot(seed):
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+def _seed(seed, index):
+    """Returns a seed of its own for the `index`-th random initialiser."""
+    return 1000 * seed + index

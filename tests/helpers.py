@@ -1,0 +1,69 @@
+"""What several tests need: small models, small data, one layer contract."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def crossentropy():
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def toy_data(examples=24, features=6, num_classes=3, seed=0):
+    """Returns `x` `(examples, features)` float32 and integer labels."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(examples, features)).astype("float32")
+    return x, rng.integers(num_classes, size=examples)
+
+
+def weights(model):
+    return [np.array(value) for value in model.get_weights()]
+
+
+def assert_same_weights(one, other):
+    for a, b in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_layer_contract(layer, x, **call_arguments):
+    """Config round-trip, shapes, dtype, identity in inference, one fit step."""
+    np.testing.assert_array_equal(layer(x, **call_arguments), x)
+    assert layer.compute_output_shape(x.shape) == x.shape
+    assert layer(x, **call_arguments).dtype == layer.compute_dtype
+    copy = type(layer).from_config(layer.get_config())
+    assert sorted(copy.get_config()) == sorted(layer.get_config())
+    copy(x, **call_arguments)
+    assert len(copy.weights) == len(layer.weights)
+    model = keras.Sequential([keras.Input(x.shape[1:]), copy])
+    model.compile("sgd", "mse")
+    if copy.trainable_weights and not call_arguments:
+        model.fit(x, x, verbose=0)
+
+
+class Oracle(keras.layers.Layer):
+    """A predictor that knows the truth: it asks the modules and loss above.
+
+    Sees `[h, one-hot label]` and returns the true gradient per example. The
+    modules are hidden from Keras in a closure, as they belong to the model.
+    """
+
+    def __init__(self, modules_above, loss, **kwargs):
+        super().__init__(**kwargs)
+        self._ask = lambda h: _forward(modules_above, h)
+        self._loss = loss
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] - 3)
+
+    def call(self, inputs):
+        h, labels = inputs[:, :-3], tf.argmax(inputs[:, -3:], axis=1)
+        with keras.StatelessScope(), tf.GradientTape() as tape:
+            tape.watch(h)
+            loss = self._loss(labels, self._ask(h))
+        return tf.cast(tf.shape(h)[0], h.dtype) * tape.gradient(loss, h)
+
+
+def _forward(modules, h):
+    for module in modules:
+        h = module(h, training=True)
+    return h

@@ -1,0 +1,223 @@
+import helpers
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import dni_lesson as dni
+
+H = np.array([[1.0, -2.0], [3.0, 0.5]], "float32")
+
+
+def gradients(function, *inputs):
+    inputs = [tf.constant(one) for one in inputs]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = function(*inputs)
+    return [g.numpy() for g in tape.gradient(loss, inputs)]
+
+
+def test_splice_returns_its_input_bit_for_bit():
+    np.testing.assert_array_equal(dni.splice(H, H + 1.0), H)
+
+
+@pytest.mark.parametrize(
+    "g, g_hat",
+    [(1.0, 0.0), (0.0, 1.0), (2.5, -0.5), (-3.0, -3.0)],
+)
+def test_splice_sends_g_hat_down_and_g_hat_minus_g_aside(g, g_hat):
+    down, aside = gradients(
+        lambda h, p: tf.reduce_sum(g * dni.splice(h, p)),
+        H,
+        np.full_like(H, g_hat),
+    )
+    np.testing.assert_array_equal(down, np.full_like(H, g_hat))
+    np.testing.assert_array_equal(aside, np.full_like(H, g_hat - g))
+
+
+def test_splice_refuses_a_prediction_of_another_shape():
+    with pytest.raises(ValueError, match="`g_hat`.*Expected: .2, 2."):
+        dni.splice(H, H[:, :1])
+
+
+def test_gradient_below_does_not_depend_on_the_loss_above():
+    layer = dni.SyntheticGradient(
+        keras.layers.Dense(2, kernel_initializer="ones")
+    )
+    below = [
+        gradients(lambda h: loss(layer(h, training=True)), H)[0]
+        for loss in (tf.reduce_sum, lambda h: 1e3 * tf.reduce_mean(h**2))
+    ]
+    np.testing.assert_array_equal(below[0], below[1])
+    np.testing.assert_allclose(below[0], H.sum(1, keepdims=True) / 2 + 0 * H)
+
+
+def test_gradient_below_is_the_prediction_per_example_over_the_batch():
+    layer = dni.SyntheticGradient(keras.layers.Dense(2, bias_initializer="one"))
+    layer.build((None, 2))
+    layer.predictor.kernel.assign(np.zeros((2, 2)))
+    for batch in (1, 4, 100):
+        h = np.zeros((batch, 2), "float32")
+        (g,) = gradients(lambda h: tf.reduce_sum(layer(h, training=True)), h)
+        np.testing.assert_allclose(g, np.full_like(h, 1 / batch))
+
+
+def predictor_gradient(layer, h, loss, **call_arguments):
+    with tf.GradientTape() as tape:
+        value = loss(layer(h, training=True, **call_arguments))
+    return tape.gradient(value, layer.predictor.trainable_variables)
+
+
+@pytest.mark.parametrize("scale", [None, [0.1, 0.7], [0.0, 3.0]])
+def test_predictor_gradient_equals_finite_differences_of_its_loss(scale):
+    """Half the squared error to the target g / scale, weighted by scale."""
+    layer = dni.SyntheticGradient(
+        keras.layers.Dense(2, dtype="float64"), dtype="float64"
+    )
+    layer.build((None, 2))
+    h = tf.constant(H, "float64")
+    s = np.array([0.5, 0.5] if scale is None else scale)[:, None]
+    target = np.array([[0.3, -1.0], [2.0, 0.1]])  # per example
+    kernel = layer.predictor.kernel
+    analytic, _ = predictor_gradient(
+        layer,
+        h,
+        lambda out: tf.reduce_sum(out * (s * target)),
+        gradient_scale=None if scale is None else tf.constant(scale),
+    )
+
+    def half_squared_error():
+        error = layer.predictor(h).numpy() - target
+        return 0.5 * np.sum(s * error**2)
+
+    start, numeric, step = kernel.numpy(), np.zeros((2, 2)), 1e-5
+    for index in np.ndindex(2, 2):
+        moved = []
+        for sign in (1, -1):
+            value = start.copy()
+            value[index] += sign * step
+            kernel.assign(value)
+            moved.append(half_squared_error())
+        numeric[index] = (moved[0] - moved[1]) / (2 * step)
+        kernel.assign(start)
+    np.testing.assert_allclose(analytic.numpy(), numeric, atol=1e-8)
+
+
+def test_no_gradient_reaches_the_module_below_through_the_predictor():
+    layer = dni.SyntheticGradient(keras.layers.Dense(2), num_classes=3)
+    layer.build((None, 2))
+    (g,) = gradients(
+        lambda h: (
+            tf.reduce_sum(layer.synthetic_gradient(h, [0, 1]) ** 2) + 0 * h
+        ),
+        H,
+    )
+    np.testing.assert_array_equal(g, 0 * H)
+
+
+def test_default_predictor_is_zero_at_first():
+    layer = dni.SyntheticGradient(num_classes=4)
+    h = np.ones((3, 5), "float32")
+    layer.build(h.shape)
+    g_hat = layer.synthetic_gradient(h, np.array([0, 1, 3]))
+    np.testing.assert_array_equal(g_hat, np.zeros((3, 5)))
+
+
+def test_predictor_sees_one_hot_labels_after_the_activations():
+    layer = dni.SyntheticGradient(keras.layers.Dense(2), num_classes=3)
+    layer.build((None, 2))
+    kernel = np.zeros((5, 2))
+    kernel[2 + 1] = [7.0, 8.0]  # what label 1 adds
+    layer.predictor.kernel.assign(kernel)
+    expected = np.array([[0, 0], [7, 8]]) / 2
+    for labels in ([2, 1], [[2], [1]], [[0, 0, 1], [0, 1, 0]]):
+        received = layer.synthetic_gradient(H, np.array(labels))
+        np.testing.assert_allclose(received, expected)
+
+
+def test_labels_are_spread_over_the_axes_of_an_image():
+    layer = dni.SyntheticGradient(
+        keras.layers.Conv2D(3, 1, kernel_initializer="ones"), num_classes=2
+    )
+    h = np.zeros((2, 4, 5, 3), "float32")
+    layer.build(h.shape)
+    g = layer.synthetic_gradient(h, np.array([0, 1]))
+    np.testing.assert_allclose(g, np.full(h.shape, 0.5))
+
+
+@pytest.mark.parametrize(
+    "make, arguments",
+    [
+        (dni.SyntheticGradient, {}),
+        (lambda: dni.SyntheticGradient(num_classes=3), {"labels": [0, 2]}),
+        (lambda: dni.SyntheticGradient(keras.layers.Dense(2)), {}),
+        (lambda: dni.SyntheticGradient(dni.ZeroPredictor()), {}),
+        (lambda: dni.SyntheticGradient(dtype="mixed_float16"), {}),
+    ],
+)
+def test_layer_contract(make, arguments):
+    layer = make()
+    x = H.astype(layer.compute_dtype)
+    helpers.assert_layer_contract(layer, x, **arguments)
+
+
+def test_layer_works_in_a_functional_model_with_a_model_as_predictor():
+    predictor = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(4, "relu"),
+            keras.layers.Dense(8),
+        ]
+    )
+    inputs = keras.Input((2,))
+    h = keras.layers.Dense(8, activation="relu")(inputs)
+    h = dni.SyntheticGradient(predictor)(h)
+    model = keras.Model(inputs, keras.layers.Dense(1)(h))
+    model.compile("sgd", "mse")
+    before = predictor.get_weights()
+    model.fit(H, H[:, :1], verbose=0)
+    moved = [
+        np.any(a != b)
+        for a, b in zip(before, predictor.get_weights(), strict=True)
+    ]
+    assert all(moved)
+
+
+def test_frozen_layer_keeps_predicting_but_does_not_learn():
+    layer = dni.SyntheticGradient(keras.layers.Dense(2))
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2), layer, keras.layers.Dense(1)]
+    )
+    layer.trainable = False
+    model.compile("sgd", "mse")
+    before, below = layer.get_weights(), model.layers[0].get_weights()
+    model.fit(H, H[:, :1], verbose=0)
+    np.testing.assert_array_equal(before[0], layer.get_weights()[0])
+    assert np.any(below[0] != model.layers[0].get_weights()[0])
+
+
+@pytest.mark.parametrize("num_classes", [1, 0, -3, 2.5, "ten", True])
+def test_num_classes_out_of_range_is_refused(num_classes):
+    with pytest.raises(ValueError, match="`num_classes`. Expected an integer"):
+        dni.SyntheticGradient(num_classes=num_classes)
+
+
+def test_a_predictor_that_is_no_layer_is_refused():
+    with pytest.raises(ValueError, match="`predictor`. Expected a Keras"):
+        dni.SyntheticGradient(predictor="linear")
+
+
+def test_a_predictor_of_the_wrong_width_is_refused():
+    with pytest.raises(ValueError, match="`predictor` must return one"):
+        dni.SyntheticGradient(keras.layers.Dense(3)).build((None, 2))
+
+
+def test_missing_labels_are_named():
+    layer = dni.SyntheticGradient(num_classes=3)
+    with pytest.raises(ValueError, match="`labels` is missing"):
+        layer(H, training=True)
+
+
+def test_inputs_of_unknown_width_are_refused():
+    with pytest.raises(ValueError, match="`inputs`. Expected a known size"):
+        dni.SyntheticGradient().build((None, None))
