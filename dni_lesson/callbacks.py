@@ -61,9 +61,9 @@ class GradientMonitor(keras.callbacks.Callback):
         self.history = _empty_history()
         self._step = 0
         self._measured = 0
-        y = check_examples(self.model, self.x_probe, self.y_probe, "probe")
+        probe = check_examples(self.model, self.x_probe, self.y_probe, "probe")
         compute = gradient_function(self.model)
-        self._compute = lambda: compute(self.x_probe, np.asarray(y))
+        self._compute = lambda: compute(*probe)
         self._compute()  # Compile now, not inside the first epoch.
 
     def on_epoch_begin(self, epoch, logs=None):

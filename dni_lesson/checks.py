@@ -36,32 +36,36 @@ def check_examples(model, x, y=None, name=None):
 
     Args:
         model: A `DecoupledModel`.
-        x: Array `(examples, *features)`, numbers, all finite; or a data set.
+        x: Array or nested list `(examples, *features)` of finite numbers; or a
+            data set.
         y: Labels `(examples,)` or `(examples, 1)` as integers, or one-hot
             `(examples, num_classes)`, or any finite targets if neither the
             loss nor an interface needs classes; `None` if there are none.
         name: String, how the error calls the argument. Default: `"x"`, `"y"`.
 
     Returns:
-        `y`; one-hot labels become integers where the loss wants integers.
+        `x` and `y`, lists as arrays; one-hot labels become integers where the
+        loss wants integers.
 
     Raises:
         ValueError: If an array is empty, not finite, of the wrong shape, or
             labels are out of range.
     """
-    if not hasattr(x, "shape") or not hasattr(x, "__array__"):
-        if not isinstance(x, list | tuple):
-            return y
+    if isinstance(x, list | tuple):
+        x = np.asarray(x)
+    elif not hasattr(x, "__array__"):
+        return x, y
     x_name, y_name = (name, name) if name else ("x", "y")
-    x = _check_array(x_name, x)
+    _check_array(x_name, x)
     features = _input_features(model)
-    if features is not None and x.shape[1:] != features:
+    if features is not None and tuple(x.shape[1:]) != features:
         raise ValueError(
             f"`{x_name}`. Expected the shape (examples, "
             f"{', '.join(map(str, features))}). Received: {x.shape}"
         )
     if y is None:
-        return None
+        return x, None
+    y = np.asarray(y) if isinstance(y, list | tuple) else y
     labels = _check_array(y_name, y)
     if len(labels) != len(x):
         raise ValueError(
@@ -70,8 +74,8 @@ def check_examples(model, x, y=None, name=None):
         )
     num_classes = _num_classes(model)
     if num_classes is None:
-        return y
-    return _check_labels(y_name, y, labels, num_classes, model.loss)
+        return x, y
+    return x, _check_labels(y_name, y, labels, num_classes, model.loss)
 
 
 def _check_array(name, value):

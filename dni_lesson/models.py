@@ -124,7 +124,7 @@ class DecoupledModel(keras.Model):
         loss=None,
         *,
         steps_per_execution=_STEPS_PER_EXECUTION,
-        jit_compile=True,
+        jit_compile="auto",
         **kwargs,
     ):
         """Configures training, as `keras.Model.compile`, with a fast default.
@@ -138,9 +138,12 @@ class DecoupledModel(keras.Model):
             jit_compile: Boolean or `"auto"`: whether XLA compiles the step. It
                 takes a few seconds once, and once more for a last batch that
                 is smaller than the others; after that steps are faster. Keras
-                leaves it off on CPUs. Default `True`.
+                leaves it off on CPUs; here `"auto"` turns it on unless the
+                model runs eagerly. Default `"auto"`.
             **kwargs: The other arguments of `keras.Model.compile`.
         """
+        if jit_compile == "auto":
+            jit_compile = not kwargs.get("run_eagerly", False)
         super().compile(
             optimizer,
             loss,
@@ -148,13 +151,12 @@ class DecoupledModel(keras.Model):
             jit_compile=jit_compile,
             **kwargs,
         )
+        if self.built:  # So that a model saved before `fit` loads as well.
+            self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config):
         # Keras does this by itself only where `compile` is not overridden.
-        config = keras.saving.deserialize_keras_object(config)
-        self.compile(**config)
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """Trains the model, as `keras.Model.fit`, after checking the arrays.
@@ -163,21 +165,20 @@ class DecoupledModel(keras.Model):
             ValueError: If NumPy arrays `x`, `y` or those in
                 `validation_data` do not fit the model.
         """
-        y = check_examples(self, x, y)
+        x, y = check_examples(self, x, y)
         validation = kwargs.get("validation_data")
         if isinstance(validation, tuple) and len(validation) >= 2:
-            x_val, y_val, *rest = validation
-            y_val = check_examples(self, x_val, y_val, name="validation_data")
-            kwargs["validation_data"] = (x_val, y_val, *rest)
+            checked = check_examples(self, *validation[:2], "validation_data")
+            kwargs["validation_data"] = (*checked, *validation[2:])
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, after checking the arrays."""
-        return super().evaluate(x, check_examples(self, x, y), *args, **kwargs)
+        return super().evaluate(*check_examples(self, x, y), *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`, after checking the array."""
-        check_examples(self, x)
+        x, _ = check_examples(self, x)
         return super().predict(x, *args, **kwargs)
 
     def train_step(self, *args):

@@ -1,0 +1,108 @@
+import helpers
+import numpy as np
+import pandas as pd
+import pytest
+
+import dni_lesson as dni
+
+
+def fit(callbacks, rule="cdni", epochs=2, steps_per_execution=1, **kwargs):
+    x, y = helpers.toy_data()
+    model = dni.mlp(depth=3, units=8, rule=rule, input_dim=6, num_classes=3)
+    model.compile(
+        "adam",
+        helpers.crossentropy(),
+        jit_compile=False,
+        steps_per_execution=steps_per_execution,
+    )
+    model.fit(
+        x,
+        y,
+        batch_size=4,  # 6 steps an epoch
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks,
+        **kwargs,
+    )
+    return model
+
+
+def monitor(**kwargs):
+    return dni.GradientMonitor(*helpers.toy_data(16, seed=1), **kwargs)
+
+
+def test_monitors_leave_the_weights_as_they_are_bit_for_bit():
+    observed = fit([monitor(every=2), dni.ThroughputMonitor()])
+    helpers.assert_same_weights(observed, fit([]))
+
+
+def test_gradient_monitor_has_one_row_per_epoch_and_boundary():
+    watch = monitor()
+    fit([watch])
+    frame = pd.DataFrame(watch.history)
+    assert list(frame["step"]) == [6, 6, 12, 12]
+    assert list(frame["boundary"]) == [1, 2, 1, 2]
+    assert list(frame)[2:] == [
+        "cosine",
+        "sign_agreement",
+        "norm_ratio",
+        "relative_error",
+    ]
+
+
+@pytest.mark.parametrize(
+    "every, steps_per_execution, expected",
+    [(4, 1, [4, 8, 12]), (4, 3, [6, 9, 12]), (1, 6, [6, 12]), (100, 1, [])],
+)
+def test_gradient_monitor_measures_when_due(
+    every, steps_per_execution, expected
+):
+    watch = monitor(every=every)
+    fit([watch], steps_per_execution=steps_per_execution)
+    assert watch.history["step"][::2] == expected
+
+
+def test_gradient_monitor_agrees_with_boundary_gradients():
+    watch = monitor()
+    model = fit([watch])
+    last = dni.boundary_gradients(model, watch.x_probe, watch.y_probe)[-1]
+    expected = dni.agreement(last.true, last.synthetic)
+    assert watch.history["cosine"][-1] == pytest.approx(expected["cosine"])
+
+
+def test_a_monitor_begins_anew_with_each_fit():
+    watch = monitor()
+    fit([watch])
+    first = watch.history
+    fit([watch])
+    assert watch.history == first and watch.history is not first
+
+
+def test_a_monitor_of_backprop_has_an_empty_history():
+    watch = monitor()
+    fit([watch], rule="backprop")
+    assert set(map(tuple, watch.history.values())) == {()}
+
+
+@pytest.mark.parametrize("every", [0, -1, 1.5, "step", None, True])
+def test_every_out_of_range_is_refused(every):
+    with pytest.raises(ValueError, match="`every`. Expected"):
+        monitor(every=every)
+
+
+def test_a_probe_that_does_not_fit_is_refused_before_training():
+    watch = dni.GradientMonitor(np.ones((4, 5), "float32"), np.zeros(4, int))
+    with pytest.raises(ValueError, match="`probe`. Expected the shape"):
+        fit([watch])
+
+
+def test_throughput_counts_every_step_but_the_one_that_compiles():
+    watch = dni.ThroughputMonitor()
+    fit([watch], validation_data=helpers.toy_data(8))
+    assert watch.history["epoch"] == [0, 1]
+    assert watch.history["steps"] == [5, 6]
+    for steps, seconds, rate in zip(
+        *list(watch.history.values())[1:], strict=True
+    ):
+        assert seconds > 0 and rate == steps / seconds

@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pytest
+
+import dni_lesson as dni
+from dni_lesson import data
+
+
+def test_digits_are_real_stratified_and_fixed():
+    (x_train, y_train), (x_test, y_test) = dni.load_digits()
+    assert x_train.shape == (4000, 784) and x_test.shape == (1000, 784)
+    assert x_train.dtype == x_test.dtype == np.float32
+    assert x_train.min() == 0.0 and x_train.max() == 1.0
+    np.testing.assert_array_equal(np.bincount(y_train), np.full(10, 400))
+    np.testing.assert_array_equal(np.bincount(y_test), np.full(10, 100))
+    again = dni.load_digits()
+    np.testing.assert_array_equal(again[0][0], x_train)
+    assert y_test[:8].tolist() == [8, 4, 1, 1, 2, 3, 7, 4]
+
+
+def test_no_digit_is_both_in_training_and_in_test():
+    (x_train, _), (x_test, _) = dni.load_digits()
+    train = {row.tobytes() for row in x_train}
+    assert not any(row.tobytes() in train for row in x_test)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DNI_LESSON_DATA", str(tmp_path))
+    return tmp_path
+
+
+def write(folder, **change):
+    arrays = {
+        "x_train": np.zeros((60000, 28, 28), "uint8"),
+        "y_train": np.zeros(60000, "uint8"),
+        "x_test": np.zeros((10000, 28, 28), "uint8"),
+        "y_test": np.zeros(10000, "uint8"),
+    } | change
+    arrays = {key: value for key, value in arrays.items() if value is not None}
+    np.savez_compressed(folder / "mnist.npz", **arrays)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({}, "Expected arrays with the SHA-256"),
+        ({"y_test": None}, "Expected Keras's mnist.npz with the arrays"),
+        ({"x_test": np.zeros((5, 28, 28), "uint8")}, "of the shapes"),
+        ({"y_test": np.zeros(10000)}, "float64"),
+    ],
+)
+def test_a_file_that_is_not_mnist_is_refused(folder, change, message):
+    write(folder, **change)
+    with pytest.raises(ValueError, match=message):
+        dni.load_mnist()
+
+
+def test_a_truncated_file_is_refused(folder):
+    (folder / "mnist.npz").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(ValueError, match="mnist.npz. Expected Keras's"):
+        dni.load_mnist()
+
+
+def test_a_named_folder_without_the_file_is_an_error(folder):
+    with pytest.raises(FileNotFoundError, match="`DNI_LESSON_DATA` is set"):
+        dni.load_mnist()
+
+
+def test_a_good_file_is_read(folder, monkeypatch):
+    write(folder, x_test=np.full((10000, 28, 28), 255, "uint8"))
+    digest = data.digest_of(data.read_arrays(folder / "mnist.npz"))
+    monkeypatch.setattr(data, "MNIST_SHA256", digest)
+    (x_train, y_train), (x_test, _) = dni.load_mnist()
+    assert x_train.shape == (60000, 784) and x_test.dtype == np.float32
+    assert x_test.min() == 1.0 and y_train.dtype == np.int64
+
+
+@pytest.fixture
+def no_file(tmp_path, monkeypatch):
+    monkeypatch.delenv("DNI_LESSON_DATA", raising=False)
+    monkeypatch.setattr(data, "find_mnist", lambda: None)
+    return tmp_path
+
+
+def test_without_file_and_network_one_sentence_says_what_to_do(
+    no_file, monkeypatch
+):
+    def refuse():
+        raise OSError("no network")
+
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", refuse)
+    with pytest.raises(FileNotFoundError, match="Put Keras's mnist.npz into"):
+        dni.load_mnist()
