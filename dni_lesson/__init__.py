@@ -3,6 +3,7 @@
 try:
     # First of all: it loads TensorFlow without its start-up lines.
     from dni_lesson import _quiet as _quiet
+    from dni_lesson.backward import splice as splice
     from dni_lesson.callbacks import GradientMonitor as GradientMonitor
     from dni_lesson.callbacks import ThroughputMonitor as ThroughputMonitor
     from dni_lesson.data import load_digits as load_digits
@@ -11,10 +12,9 @@ try:
     from dni_lesson.gradients import agreement as agreement
     from dni_lesson.gradients import boundary_gradients as boundary_gradients
     from dni_lesson.layers import SyntheticGradient as SyntheticGradient
-    from dni_lesson.layers import ZeroPredictor as ZeroPredictor
-    from dni_lesson.layers import splice as splice
     from dni_lesson.models import DecoupledModel as DecoupledModel
-    from dni_lesson.models import mlp as mlp
+    from dni_lesson.networks import mlp as mlp
+    from dni_lesson.predictors import ZeroPredictor as ZeroPredictor
 except ImportError as error:
     # `python -m dni_lesson doctor` must still start, to say what is missing.
     _missing = error

@@ -28,6 +28,17 @@ def check_choice(name, value, choices):
         )
 
 
+def check_widths(name, value):
+    """Raises `ValueError` unless `value` is a sequence of integers >= 1."""
+    if not isinstance(value, list | tuple):
+        raise ValueError(
+            f"`{name}`. Expected a tuple of integers >= 1, one per hidden "
+            f"layer. Received: {name}={value!r}"
+        )
+    for width in value:
+        check_int(name, width, at_least=1)
+
+
 def check_examples(model, x, y=None, name=None):
     """Checks arrays against a model before it trains on them.
 

@@ -1,94 +1,11 @@
-"""A layer whose backward pass differs from its forward pass.
-
-Backpropagation couples the modules of a network because a gradient has to
-travel through all of them. Cutting the network is easy in the forward pass:
-nothing changes. All of the idea lives in the backward pass, where the boundary
-must send a *predicted* gradient down and teach the predictor with the gradient
-that arrives from above. `splice` is that backward pass; `SyntheticGradient`
-adds the state: the predictor and the scale of its target.
-"""
+"""The layer that decouples: a predictor behind a different backward pass."""
 
 import keras
 from keras import ops
 
+from dni_lesson.backward import rescale_forward, splice_same
 from dni_lesson.checks import check_int
-
-
-def splice(h, g_hat):
-    """Returns `h` unchanged and replaces its gradient by `g_hat`.
-
-    Forward, the result is `h`, bit for bit. Backward, let `g` be the gradient
-    of the loss with respect to the result. Then
-
-    - `h` receives `g_hat` instead of `g`;
-    - `g_hat` receives `g_hat - g`, the gradient of `0.5 * sum((g_hat - g)**2)`
-      with `g` held fixed.
-
-    One ordinary backward pass therefore trains the module below with the
-    synthetic gradient and the predictor that made `g_hat` by regression to the
-    gradient from above. If the module above ends in a `splice` too, `g` is
-    itself a pushed-back prediction: the bootstrapped target of the paper.
-
-    `splice` knows no scale: both gradients are in the units of `g`.
-
-    Args:
-        h: Float tensor of any shape, the output of a module.
-        g_hat: Tensor of the shape and dtype of `h`, the prediction of the
-            gradient of the loss with respect to `h`.
-
-    Returns:
-        A tensor equal to `h`.
-
-    Raises:
-        ValueError: If `h` and `g_hat` differ in shape.
-
-    Example:
-
-    >>> h = keras.Variable([1.0, 2.0])
-    >>> with tf.GradientTape() as tape:
-    ...     loss = keras.ops.sum(dni.splice(h, keras.ops.ones(2)) * 10.0)
-    >>> [float(g) for g in tape.gradient(loss, h.value)]  # 10 is not seen
-    [1.0, 1.0]
-
-    Reference:
-
-    - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
-      [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
-    """
-    h, g_hat = ops.convert_to_tensor(h), ops.convert_to_tensor(g_hat)
-    if h.shape != g_hat.shape:
-        raise ValueError(
-            "`g_hat` must have the shape of `h`. "
-            f"Expected: {tuple(h.shape)}. Received: {tuple(g_hat.shape)}"
-        )
-    return _splice(h, g_hat)
-
-
-@ops.custom_gradient
-def _splice(h, g_hat):
-    def grad(*args, upstream=None):
-        if upstream is None:  # TensorFlow and JAX pass it by position.
-            (upstream,) = args
-        return g_hat, ops.subtract(g_hat, upstream)
-
-    return ops.copy(h), grad
-
-
-@ops.custom_gradient
-def _rescale_forward(x, scale):
-    """Returns `x * scale`; the gradient reaches `x` as if `scale` were 1.
-
-    The product is formed in the dtype of `scale`: a loss scale for float16 may
-    be larger than float16 can hold.
-    """
-
-    def grad(*args, upstream=None):
-        if upstream is None:
-            (upstream,) = args
-        return upstream, ops.zeros_like(scale)
-
-    product = ops.multiply(ops.cast(x, scale.dtype), scale)
-    return ops.cast(product, x.dtype), grad
+from dni_lesson.predictors import linear_predictor
 
 
 @keras.saving.register_keras_serializable(package="dni_lesson")
@@ -180,13 +97,8 @@ class SyntheticGradient(keras.layers.Layer):
                 f"Received: shape {tuple(input_shape)}"
             )
         if self.predictor is None:
-            # Zero at the start (arXiv 1608.05343, supplement): before it has
-            # learned anything, the predictor must not move the module below.
-            self.predictor = keras.layers.Dense(
-                input_shape[-1],
-                kernel_initializer="zeros",
-                dtype=self.dtype_policy,
-                name="linear_predictor",
+            self.predictor = linear_predictor(
+                input_shape[-1], dtype=self.dtype_policy
             )
         seen = (*input_shape[:-1], input_shape[-1] + (self.num_classes or 0))
         if not self.predictor.built:
@@ -203,7 +115,7 @@ class SyntheticGradient(keras.layers.Layer):
         if not training:
             return inputs
         g_hat = self.synthetic_gradient(inputs, labels, gradient_scale, True)
-        return _splice(inputs, g_hat)
+        return splice_same(inputs, g_hat)
 
     def synthetic_gradient(
         self, inputs, labels=None, gradient_scale=None, training=False
@@ -235,7 +147,7 @@ class SyntheticGradient(keras.layers.Layer):
             ops.cast(gradient_scale, self.variable_dtype),
             (-1,) + (1,) * (len(inputs.shape) - 1),
         )
-        return _rescale_forward(ops.cast(predicted, inputs.dtype), scale)
+        return rescale_forward(ops.cast(predicted, inputs.dtype), scale)
 
     def _one_hot(self, labels, inputs):
         if labels is None:
@@ -278,25 +190,3 @@ class SyntheticGradient(keras.layers.Layer):
                 config["predictor"]
             )
         return cls(**config)
-
-
-@keras.saving.register_keras_serializable(package="dni_lesson")
-class ZeroPredictor(keras.layers.Layer):
-    """Predicts that every gradient is zero: the control of every DNI.
-
-    `SyntheticGradient(ZeroPredictor())` lets no gradient through, so that only
-    the module above the last boundary learns. It sends zeros rather than
-    nothing at all because optimizers complain of variables without a gradient.
-
-    Input shape:
-        Any.
-
-    Output shape:
-        The input's.
-    """
-
-    def call(self, inputs):
-        return ops.zeros_like(inputs)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape

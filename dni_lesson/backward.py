@@ -1,0 +1,89 @@
+"""Functions whose backward pass is not the derivative of their forward pass.
+
+Backpropagation couples the modules of a network because a gradient has to
+travel through all of them. Cutting the network is easy in the forward pass:
+nothing changes. All of the idea lives in the backward pass, where a boundary
+must send a *predicted* gradient down and teach the predictor with the gradient
+that arrives from above. `splice` is that backward pass.
+"""
+
+from keras import ops
+
+
+def splice(h, g_hat):
+    """Returns `h` unchanged and replaces its gradient by `g_hat`.
+
+    Forward, the result is `h`, bit for bit. Backward, let `g` be the gradient
+    of the loss with respect to the result. Then
+
+    - `h` receives `g_hat` instead of `g`;
+    - `g_hat` receives `g_hat - g`, the gradient of `0.5 * sum((g_hat - g)**2)`
+      with `g` held fixed.
+
+    One ordinary backward pass therefore trains the module below with the
+    synthetic gradient and the predictor that made `g_hat` by regression to the
+    gradient from above. If the module above ends in a `splice` too, `g` is
+    itself a pushed-back prediction: the bootstrapped target of the paper.
+
+    `splice` knows no scale: both gradients are in the units of `g`.
+
+    Args:
+        h: Float tensor of any shape, the output of a module.
+        g_hat: Tensor of the shape and dtype of `h`, the prediction of the
+            gradient of the loss with respect to `h`.
+
+    Returns:
+        A tensor equal to `h`.
+
+    Raises:
+        ValueError: If `h` and `g_hat` differ in shape.
+
+    Example:
+
+    >>> h = keras.Variable([1.0, 2.0])
+    >>> with tf.GradientTape() as tape:
+    ...     loss = keras.ops.sum(dni.splice(h, keras.ops.ones(2)) * 10.0)
+    >>> [float(g) for g in tape.gradient(loss, h.value)]  # 10 is not seen
+    [1.0, 1.0]
+
+    Reference:
+
+    - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
+      [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
+    """
+    h, g_hat = ops.convert_to_tensor(h), ops.convert_to_tensor(g_hat)
+    if h.shape != g_hat.shape:
+        raise ValueError(
+            "`g_hat` must have the shape of `h`. "
+            f"Expected: {tuple(h.shape)}. Received: {tuple(g_hat.shape)}"
+        )
+    return splice_same(h, g_hat)
+
+
+@ops.custom_gradient
+def splice_same(h, g_hat):
+    """`splice` for tensors that are known to have the same shape."""
+
+    def grad(*args, upstream=None):
+        if upstream is None:  # TensorFlow and JAX pass it by position.
+            (upstream,) = args
+        return g_hat, ops.subtract(g_hat, upstream)
+
+    return ops.copy(h), grad
+
+
+@ops.custom_gradient
+def rescale_forward(x, scale):
+    """Returns `x * scale`; the gradient reaches `x` as if `scale` were 1.
+
+    The product is formed in the dtype of `scale`: a loss scale for float16 may
+    be larger than float16 can hold.
+    """
+
+    def grad(*args, upstream=None):
+        if upstream is None:
+            (upstream,) = args
+        return upstream, ops.zeros_like(scale)
+
+    product = ops.multiply(ops.cast(x, scale.dtype), scale)
+    return ops.cast(product, x.dtype), grad

@@ -1,0 +1,130 @@
+"""The MLP of the course, under four training rules."""
+
+import keras
+
+from dni_lesson.checks import check_choice, check_int, check_widths
+from dni_lesson.layers import SyntheticGradient
+from dni_lesson.models import DecoupledModel
+from dni_lesson.predictors import (
+    ZeroPredictor,
+    glorot,
+    hidden_layers,
+    hidden_predictor,
+)
+
+RULES = ("backprop", "dni", "cdni", "local")
+
+
+def mlp(
+    depth=4,
+    units=256,
+    rule="cdni",
+    input_dim=784,
+    num_classes=10,
+    seed=0,
+    predictor_units=(),
+):
+    """Returns the course's MLP, ready to compile, with one of four rules.
+
+    Every hidden layer is Dense, BatchNorm, ReLU and is a module of its own; so
+    is the output layer, which returns logits. The rule says what crosses the
+    boundaries between modules in training:
+
+    - `"backprop"`: the true gradient;
+    - `"dni"`: a gradient predicted from the activations `h`;
+    - `"cdni"`: a gradient predicted from `h` and the label;
+    - `"local"`: nothing, so that only the output layer learns.
+
+    With one `seed` all rules start from the same weights.
+
+    Args:
+        depth: Integer >= 2, the number of weight layers as the paper counts
+            them: 3 means two hidden layers and the output layer. Default `4`.
+        units: Integer >= 1, the width of each hidden layer. Default `256`.
+        rule: `"backprop"`, `"dni"`, `"cdni"` or `"local"`. Default `"cdni"`.
+        input_dim: Integer >= 1, the number of input features. Default `784`.
+        num_classes: Integer >= 2, the number of classes. Default `10`.
+        seed: Integer >= 0, of the initial weights. The order of the examples
+            in `fit` follows `keras.utils.set_random_seed`. Default `0`.
+        predictor_units: Tuple of integers >= 1, the widths of the predictor's
+            hidden layers (Dense, BatchNorm, ReLU). Empty for a linear
+            predictor; `(1024, 1024)` is the paper's for DNI. Default `()`.
+
+    Returns:
+        A `DecoupledModel` with `depth` modules. Input `(batch, input_dim)`
+        float32, output `(batch, num_classes)` logits.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> model = dni.mlp(depth=3, units=64, rule="cdni")
+    >>> len(model.modules), len(model.interfaces)
+    (3, 2)
+
+    Reference:
+
+    - Jaderberg et al., [arXiv 1608.05343](https://arxiv.org/abs/1608.05343),
+      supplement: the network and its predictors.
+    """
+    check_int("depth", depth, at_least=2)
+    check_int("units", units, at_least=1)
+    check_choice("rule", rule, RULES)
+    check_int("input_dim", input_dim, at_least=1)
+    check_int("num_classes", num_classes, at_least=2)
+    check_int("seed", seed, at_least=0)
+    check_widths("predictor_units", predictor_units)
+
+    # Every random initialiser has a seed of its own, the same for all rules.
+    seeds = iter(range(1000 * seed, 1000 * (seed + 1)))
+    modules = [
+        _hidden_module(
+            input_dim if k == 1 else units, units, next(seeds), f"module_{k}"
+        )
+        for k in range(1, depth)
+    ]
+    modules.append(
+        _output_module(units, num_classes, next(seeds), f"module_{depth}")
+    )
+    interfaces = [
+        _interface(
+            rule,
+            units,
+            num_classes,
+            predictor_units,
+            1000 * next(seeds),
+            f"interface_{k}",
+        )
+        for k in range(1, depth)
+    ]
+    model = DecoupledModel(modules, interfaces, name=f"mlp_{rule}")
+    model.build((None, input_dim))
+    return model
+
+
+def _hidden_module(inputs, units, seed, name):
+    return keras.Sequential(
+        [keras.Input((inputs,)), *hidden_layers(units, seed)], name=name
+    )
+
+
+def _output_module(inputs, num_classes, seed, name):
+    logits = keras.layers.Dense(
+        num_classes, kernel_initializer=glorot(seed), name="logits"
+    )
+    return keras.Sequential([keras.Input((inputs,)), logits], name=name)
+
+
+def _interface(rule, units, num_classes, predictor_units, seed, name):
+    if rule == "backprop":
+        return None
+    if rule == "local":
+        return SyntheticGradient(ZeroPredictor(), name=name)
+    classes = num_classes if rule == "cdni" else None
+    predictor = None
+    if predictor_units:
+        predictor = hidden_predictor(
+            units, predictor_units, extra_inputs=classes or 0, seed=seed
+        )
+    return SyntheticGradient(predictor, num_classes=classes, name=name)
