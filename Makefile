@@ -1,0 +1,82 @@
+# Everything a reader or a maintainer runs. Needs Python 3.11 to 3.13 with venv.
+# Another Python than `python3`: make lab PYTHON=python3.12
+
+PYTHON ?= python3
+VENV ?= .venv
+# Extra options, for instance: make lab ARGS="--no-browser --port=9000"
+#                              make test ARGS="-k layers"
+#                              make lessons ARGS="02_predicting_a_gradient"
+ARGS ?=
+
+# Windows venvs keep their programs in Scripts; make there comes with Git Bash.
+ifeq ($(OS),Windows_NT)
+PY := $(VENV)/Scripts/python.exe
+else
+PY := $(VENV)/bin/python
+endif
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+
+# Two stamps: a new lock remakes the environment from nothing, a change of
+# pyproject.toml only installs the package again, which takes seconds.
+LOCKED := $(VENV)/locked.stamp
+READY := $(VENV)/ready.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lessons doctor lock clean
+
+help:
+	@echo "make lab      set up if needed, then open the lessons in JupyterLab"
+	@echo "make test     set up if needed, then run every check that CI runs"
+	@echo "make doctor   say what was found on this machine and what is wrong"
+	@echo "make lessons  run all lessons afresh and store their outputs"
+	@echo "make lock     write requirements.lock again (maintainers, needs uv)"
+	@echo "make clean    remove .venv and everything else that make created"
+
+lab: $(READY)
+	@$(PY) -m dni_lesson lab $(ARGS)
+
+doctor: $(READY)
+	@$(PY) -m dni_lesson doctor
+
+test: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pytest $(ARGS)
+
+lessons: $(READY)
+	$(PY) tests/lessons.py $(ARGS)
+
+$(LOCKED): requirements.lock
+	@$(PYTHON) -c 'import sys; print("Python %d.%d.%d" % sys.version_info[:3])' \
+	  || { echo "'$(PYTHON)' does not run. Install Python 3.11, 3.12 or 3.13."; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "dni_lesson needs Python 3.11, 3.12 or 3.13 (see above for" \
+	  "the version of '$(PYTHON)'). Name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "'$(PYTHON)' lacks venv. On Debian and Ubuntu:" \
+	  "apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV). Once only: a few minutes, about 3 GB."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# One lock for Python 3.11 to 3.13 on Linux, macOS and Windows.
+# To move to the newest versions: make lock ARGS=--upgrade
+lock:
+	@command -v uv >/dev/null \
+	  || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+	uv pip compile pyproject.toml --extra test --quiet \
+	  --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" -o requirements.lock $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info tests/artifacts \
+	  .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -1,0 +1,3 @@
+"""At the root, because it serves both tests/ and notebooks/."""
+
+pytest_plugins = ["nbval_mends"]
