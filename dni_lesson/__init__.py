@@ -1,6 +1,10 @@
 """Decoupled Neural Interfaces for Keras: layers, monitors and lessons."""
 
-try:
+import sys
+
+# As a program (`python -m dni_lesson`) the package starts without TensorFlow:
+# `lab` at once, and `doctor` where TensorFlow is missing or broken.
+if sys.argv[:1] != ["-m"]:
     # First of all: it loads TensorFlow without its start-up lines.
     from dni_lesson import _quiet as _quiet
     from dni_lesson.backward import splice as splice
@@ -15,14 +19,3 @@ try:
     from dni_lesson.models import DecoupledModel as DecoupledModel
     from dni_lesson.networks import mlp as mlp
     from dni_lesson.predictors import ZeroPredictor as ZeroPredictor
-except ImportError as error:
-    # `python -m dni_lesson doctor` must still start, to say what is missing.
-    _missing = error
-
-    def __getattr__(name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise ImportError(
-            "dni_lesson could not load one of its dependencies; "
-            "`python -m dni_lesson doctor` says which and what to do"
-        ) from _missing

@@ -1,0 +1,60 @@
+"""The command line: `python -m dni_lesson lab` and `... doctor`.
+
+Each command is imported only when it is asked for, so that `doctor` also runs
+where TensorFlow or JupyterLab is missing.
+"""
+
+import argparse
+import sys
+
+
+def _lab(options, rest):
+    from dni_lesson import lab
+
+    return lab.main(rest)
+
+
+def _doctor(options, rest):
+    from dni_lesson import doctor
+
+    return doctor.main()
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m dni_lesson",
+        description="Lessons on Decoupled Neural Interfaces.",
+    )
+    commands = parser.add_subparsers(
+        title="commands", metavar="command", required=True
+    )
+    lab = commands.add_parser(
+        "lab",
+        help="open the lessons in JupyterLab",
+        description="Opens the lessons. Other options go to JupyterLab.",
+    )
+    lab.set_defaults(run=_lab, passes_on=True)
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what was found on this machine and what is wrong",
+        description="Exit code 1 if a lesson could not run, else 0.",
+    )
+    doctor.set_defaults(run=_doctor, passes_on=False)
+    return parser
+
+
+def main(arguments=None):
+    """Runs one command and returns its exit code.
+
+    Args:
+        arguments: Sequence of strings. Defaults to the command line.
+    """
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and not options.passes_on:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options.run(options, rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

