@@ -1,0 +1,145 @@
+"""Makes pytest judge the lessons as a reader in JupyterLab sees them.
+
+nbval runs the lessons. Where it treats a cell otherwise than Jupyter does, or
+looks away, it is mended here. The file ../conftest.py loads this plugin.
+"""
+
+import base64
+import io
+import os
+import pathlib
+import tempfile
+
+import nbval.kernel
+import nbval.plugin
+import numpy as np
+from PIL import Image
+
+# Mean difference of two pictures in grey levels of 255 above which they show
+# something else. Curves may shift by a hair between machines: below 1. Another
+# curve in the same axes: about 3 and more.
+PICTURE_TOLERANCE = 1.5
+
+_OUTPUTS = ("stream", "display_data", "execute_result", "error")
+
+
+def pytest_configure(config):
+    """Keeps the reader's own Jupyter settings and history out of the tests."""
+    home = tempfile.TemporaryDirectory(
+        prefix="dni-", ignore_cleanup_errors=True
+    )
+    config.add_cleanup(home.cleanup)
+    for name in (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+    ):
+        folder = pathlib.Path(home.name, name.lower())
+        folder.mkdir()
+        os.environ[name] = str(folder)
+
+
+class Kernel(nbval.kernel.RunningKernel):
+    """A kernel that treats nbval's cells as it treats JupyterLab's."""
+
+    def __init__(self, *args, **kwargs):
+        self._widgets_that_capture = set()
+        # With this variable set, ipykernel lets C-level stderr pass unseen.
+        test = os.environ.pop("PYTEST_CURRENT_TEST", None)
+        try:
+            super().__init__(*args, **kwargs)
+        finally:
+            if test is not None:
+                os.environ["PYTEST_CURRENT_TEST"] = test
+
+    def execute_cell_input(self, cell_input, allow_stdin=None):
+        """As nbval's, but with history: without it, `x;` prints x."""
+        return self.kc.execute(
+            cell_input,
+            store_history=True,
+            allow_stdin=allow_stdin,
+            stop_on_error=False,
+        )
+
+    def get_message(self, stream, timeout=None):
+        """As nbval's, but what goes into an Output widget is no cell output."""
+        while True:
+            message = super().get_message(stream, timeout)
+            if stream != "iopub" or not self._is_captured(message):
+                return message
+
+    def _is_captured(self, message):
+        content = message["content"]
+        if message["msg_type"] in ("comm_open", "comm_msg"):
+            state = content["data"].get("state", {})
+            if state.get("msg_id"):
+                self._widgets_that_capture.add(content["comm_id"])
+            elif "msg_id" in state:
+                self._widgets_that_capture.discard(content["comm_id"])
+        return self._widgets_that_capture and message["msg_type"] in _OUTPUTS
+
+
+def _collect(self, collect=nbval.plugin.IPyNbFile.collect):
+    """Refuses a lesson that was saved with cells that had not been run."""
+    for cell in collect(self):
+        if cell.cell.source.strip() and cell.cell.execution_count is None:
+            raise self.CollectError(
+                f"{self.path.name}: {cell.name} was saved without having been "
+                "run. Run: make lessons"
+            )
+        yield cell
+
+
+def _compare_outputs(
+    self,
+    test,
+    ref,
+    skip_compare=None,
+    compare=nbval.plugin.IPyNbCell.compare_outputs,
+):
+    """Compares the outputs as nbval does, and then the pictures."""
+    if not compare(self, test, ref, skip_compare):
+        return False
+    problem = compare_pictures(_pictures(ref), _pictures(test))
+    if problem:
+        self.comparison_traceback.append(problem)
+    return not problem
+
+
+def _pictures(outputs):
+    return [
+        output["data"]["image/png"]
+        for output in outputs
+        if "image/png" in output.get("data", {})
+    ]
+
+
+def compare_pictures(stored, fresh):
+    """Returns what differs between two lists of pictures, or `None`.
+
+    Args:
+        stored: List of strings, PNG files in base64, from the notebook.
+        fresh: List of strings, the same from the run just made.
+    """
+    if len(stored) != len(fresh):
+        return f"{len(stored)} pictures are stored, {len(fresh)} were drawn"
+    for number, pair in enumerate(zip(stored, fresh, strict=True), start=1):
+        first, second = map(_grey, pair)
+        distance = np.inf
+        if first.shape == second.shape:
+            distance = np.abs(first - second).mean()
+        if distance > PICTURE_TOLERANCE:
+            return f"picture {number} differs from the stored one: {distance}"
+    return None
+
+
+def _grey(png):
+    file = io.BytesIO(base64.b64decode(png))
+    with Image.open(file) as image:
+        return np.asarray(image.convert("L"), dtype="float32")
+
+
+nbval.plugin.RunningKernel = Kernel
+nbval.plugin.IPyNbFile.collect = _collect
+nbval.plugin.IPyNbCell.compare_outputs = _compare_outputs
