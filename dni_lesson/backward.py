@@ -40,10 +40,11 @@ def splice(h, g_hat):
 
     Example:
 
-    >>> h = keras.Variable([1.0, 2.0])
+    >>> h = tf.constant([1.0, 2.0])
     >>> with tf.GradientTape() as tape:
+    ...     tape.watch(h)
     ...     loss = keras.ops.sum(dni.splice(h, keras.ops.ones(2)) * 10.0)
-    >>> [float(g) for g in tape.gradient(loss, h.value)]  # 10 is not seen
+    >>> [float(g) for g in tape.gradient(loss, h)]  # 10 is not seen
     [1.0, 1.0]
 
     Reference:

@@ -46,8 +46,11 @@ class GradientMonitor(keras.callbacks.Callback):
     Example:
 
     >>> monitor = dni.GradientMonitor(x_train[:256], y_train[:256])
-    >>> model.fit(x_train, y_train, callbacks=[monitor])
-    >>> pandas.DataFrame(monitor.history)
+    >>> history = model.fit(
+    ...     x_train, y_train, epochs=2, verbose=0, callbacks=[monitor]
+    ... )
+    >>> pandas.DataFrame(monitor.history)[["step", "boundary"]].shape
+    (4, 2)
     """
 
     def __init__(self, x_probe, y_probe, every="epoch"):
@@ -110,8 +113,11 @@ class ThroughputMonitor(keras.callbacks.Callback):
     Example:
 
     >>> monitor = dni.ThroughputMonitor()
-    >>> model.fit(x_train, y_train, epochs=3, callbacks=[monitor])
-    >>> monitor.history["steps_per_second"]
+    >>> history = model.fit(
+    ...     x_train, y_train, epochs=2, verbose=0, callbacks=[monitor]
+    ... )
+    >>> len(monitor.history["steps_per_second"])
+    1
     """
 
     def __init__(self):

@@ -48,6 +48,8 @@ def boundary_gradients(model, x, y):
 
     >>> for g in dni.boundary_gradients(model, x, y):
     ...     print(g.boundary, g.true.shape, g.synthetic.shape)
+    1 (24, 8) (24, 8)
+    2 (24, 8) (24, 8)
     """
     return gradient_function(model)(x, y)
 

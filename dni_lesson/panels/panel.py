@@ -55,7 +55,7 @@ class Panel(widgets.VBox):
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle["text/plain"] = repr(self)
-        bundle["image/png"] = self.picture.value
+        bundle["image/png"] = bytes(self.picture.value)
         return bundle
 
 

@@ -1,0 +1,72 @@
+import pytest
+from matplotlib.figure import Figure
+
+from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
+
+PNG = b"\x89PNG"
+
+
+def draw(low, kind):
+    if low == 3:
+        raise ValueError("`low` must not be <3>")
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([low, 1])
+    return figure, f"low & {low}, {kind}"
+
+
+@pytest.fixture
+def explorer():
+    return Explorer(
+        "Panel: a test",
+        draw,
+        {"low": slider("low", 0, 9, 0), "kind": dropdown("kind", ["a", "b"])},
+    )
+
+
+def low(panel):
+    return panel.controls.children[0]
+
+
+def test_a_panel_shows_its_picture_and_its_words_at_once(explorer):
+    assert bytes(explorer.picture.value).startswith(PNG)
+    assert "low &amp; 0, a" in explorer.words.value
+
+
+def test_a_control_redraws_the_picture_and_the_words(explorer):
+    before = explorer.picture.value
+    low(explorer).value = 5
+    assert explorer.picture.value != before
+    assert "low &amp; 5, a" in explorer.words.value
+
+
+def test_a_setting_that_cannot_be_drawn_is_explained(explorer):
+    before = explorer.picture.value
+    low(explorer).value = 3
+    assert "must not be &lt;3&gt;" in explorer.words.value
+    assert explorer.picture.value == before
+    low(explorer).value = 4
+    assert "low &amp; 4" in explorer.words.value
+
+
+def test_repr_is_constant_and_a_still_picture_goes_with_the_view(explorer):
+    bundle = explorer._repr_mimebundle_()
+    assert repr(explorer) == bundle["text/plain"] == "<Panel: a test>"
+    low(explorer).value = 5
+    assert repr(explorer) == "<Panel: a test>"
+    assert bundle["image/png"].startswith(PNG)
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_sliders_act_when_let_go_and_are_labelled():
+    one = slider("learning rate", 0.0, 1.0, 0.5, step=0.1)
+    assert not one.continuous_update
+    assert (one.description, one.value) == ("learning rate", 0.5)
+    assert type(slider("n", 0, 3, 1)).__name__ == "IntSlider"
+
+
+def test_an_empty_panel_has_no_picture_yet():
+    assert Panel("Panel: empty", []).picture.value == b""
+
+
+def test_png_needs_no_pyplot():
+    assert png(Figure()).startswith(PNG)
