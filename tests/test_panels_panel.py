@@ -49,11 +49,12 @@ def test_a_setting_that_cannot_be_drawn_is_explained(explorer):
 
 
 def test_repr_is_constant_and_a_still_picture_goes_with_the_view(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle, metadata = explorer._repr_mimebundle_()
     assert repr(explorer) == bundle["text/plain"] == "<Panel: a test>"
     low(explorer).value = 5
     assert repr(explorer) == "<Panel: a test>"
     assert bundle["image/png"].startswith(PNG)
+    assert metadata == {"image/png": {"alt": "<Panel: a test>"}}
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 

@@ -56,7 +56,7 @@ class Panel(widgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle["text/plain"] = repr(self)
         bundle["image/png"] = bytes(self.picture.value)
-        return bundle
+        return bundle, {"image/png": {"alt": repr(self)}}
 
 
 class Explorer(Panel):

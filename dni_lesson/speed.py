@@ -1,0 +1,93 @@
+"""How fast the workers of a timetable are, and how fast they could ever be.
+
+A timetable shows every event; these functions say in one number what it means.
+Like the timetable they are plain arithmetic, without Keras.
+"""
+
+import statistics
+
+from dni_lesson.timetable import check_costs
+
+
+def step_time(events):
+    """Returns the time per mini-batch in the middle of a run.
+
+    Decoupled workers may finish mini-batches in bunches, so this is the slope
+    of a line through the times at which they are done. The first and the last
+    quarter are left out, where workers wait for the first messages or have run
+    out of work: with many mini-batches it is the time of an endless run.
+
+    Args:
+        events: List of `Event`, from `timetable`.
+    """
+    done = {0: min(event.start for event in events)}
+    for event in events:
+        done[event.minibatch] = max(done.get(event.minibatch, 0.0), event.end)
+    batches = sorted(done)
+    middle = batches[len(done) // 4 : max(len(done) * 3 // 4, 1) + 1]
+    times = [done[batch] for batch in middle]
+    return statistics.linear_regression(middle, times).slope
+
+
+def idle_fraction(events):
+    """Returns the share of their time that workers wait, in a long run.
+
+    Filling and emptying the pipeline is left out, as in `step_time`.
+
+    Args:
+        events: List of `Event`, from `timetable`.
+    """
+    work = sum(event.end - event.start for event in events)
+    workers = len({event.worker for event in events})
+    minibatches = len({event.minibatch for event in events})
+    busy = work / minibatches / (workers * step_time(events))
+    return max(1 - busy, 0.0)  # The slope may be a hair too small.
+
+
+def staleness(events):
+    """Returns how old the gradients are from which predictors learn.
+
+    Args:
+        events: List of `Event`, from `timetable`.
+
+    Returns:
+        A list of integers, one for each `"predictor"` event: how many more
+        updates the module has made since the one of this mini-batch.
+    """
+    updates = {}
+    for event in events:
+        if event.phase == "synthetic backward":
+            updates.setdefault(event.module, []).append(event)
+    return [
+        sum(
+            update.minibatch > event.minibatch and update.start < event.start
+            for update in updates[event.module]
+        )
+        for event in events
+        if event.phase == "predictor"
+    ]
+
+
+def max_speedup(forward, backward, predictor=None):
+    """Returns the most that decoupling can gain over one worker.
+
+    One worker that trains by backprop needs `sum(forward + backward)` for a
+    mini-batch. Decoupled workers are as slow as the slowest of them, which
+    does `forward + backward + predictor` for its module.
+
+    Args:
+        forward: Sequence of floats > 0, one cost per module.
+        backward: Sequence of floats > 0.
+        predictor: Sequence of floats >= 0, the last 0. Default: all 0.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> max_speedup([1, 1], [2, 2], [1, 0])
+    1.5
+    """
+    forward, backward, predictor = check_costs(forward, backward, predictor)
+    slowest = max(map(sum, zip(forward, backward, predictor, strict=True)))
+    return (sum(forward) + sum(backward)) / slowest
