@@ -6,11 +6,11 @@ Each ends in `history`, a plain dict of equal-length lists, ready for
 
 import time
 
-import keras
-import numpy as np
-
 from dni_lesson.checks import check_examples, check_int
 from dni_lesson.gradients import agreement, gradient_function
+
+import keras
+import numpy as np
 
 
 class GradientMonitor(keras.callbacks.Callback):

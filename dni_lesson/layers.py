@@ -1,11 +1,11 @@
 """The layer that decouples: a predictor behind a different backward pass."""
 
-import keras
-from keras import ops
-
 from dni_lesson.backward import rescale_forward, splice_same
 from dni_lesson.checks import check_int
 from dni_lesson.predictors import linear_predictor
+
+import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="dni_lesson")

@@ -1,10 +1,10 @@
 """A Keras model that is a chain of modules with interfaces in between."""
 
-import keras
-from keras import ops
-
 from dni_lesson.checks import check_examples
 from dni_lesson.layers import SyntheticGradient
+
+import keras
+from keras import ops
 
 # Steps that run between two returns to Python. Callbacks see a batch only at
 # such a return; more steps gain no speed (CPU, 784-256-256-256-10).

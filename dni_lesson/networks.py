@@ -1,7 +1,5 @@
 """The MLP of the course, under four training rules."""
 
-import keras
-
 from dni_lesson.checks import check_choice, check_int, check_widths
 from dni_lesson.layers import SyntheticGradient
 from dni_lesson.models import DecoupledModel
@@ -11,6 +9,8 @@ from dni_lesson.predictors import (
     hidden_layers,
     hidden_predictor,
 )
+
+import keras
 
 RULES = ("backprop", "dni", "cdni", "local")
 

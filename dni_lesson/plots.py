@@ -206,14 +206,8 @@ def plot_timetable(events, ax=None, end=None, legend=True):
         for event in boxes:
             _number_box(ax, event, end, ink)
     if legend:
-        ax.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=5,
-            frameon=False,
-            fontsize=8,
-            columnspacing=1.2,
-        )
+        style = {"frameon": False, "fontsize": 8, "columnspacing": 1.2}
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, **style)
     sns.despine(ax=ax, left=True)
     return ax
 

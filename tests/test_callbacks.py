@@ -1,9 +1,9 @@
+import dni_lesson as dni
+
 import helpers
 import numpy as np
 import pandas as pd
 import pytest
-
-import dni_lesson as dni
 
 
 def fit(callbacks, rule="cdni", epochs=2, steps_per_execution=1, **kwargs):

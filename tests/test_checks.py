@@ -1,9 +1,9 @@
+import dni_lesson as dni
+
 import helpers
 import keras
 import numpy as np
 import pytest
-
-import dni_lesson as dni
 
 X, Y = helpers.toy_data()
 

@@ -1,9 +1,9 @@
+import dni_lesson as dni
+from dni_lesson import data
+
 import keras
 import numpy as np
 import pytest
-
-import dni_lesson as dni
-from dni_lesson import data
 
 
 def test_digits_are_real_stratified_and_fixed():

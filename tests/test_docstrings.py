@@ -4,14 +4,14 @@ import doctest
 import importlib
 import pkgutil
 
+import dni_lesson as dni
+
 import helpers
 import keras
 import numpy as np
 import pandas
 import pytest
 import tensorflow as tf
-
-import dni_lesson as dni
 
 
 def examples():

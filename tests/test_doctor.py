@@ -6,9 +6,9 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
-
 from dni_lesson import doctor
+
+import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 FACTS = {

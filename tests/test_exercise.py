@@ -1,7 +1,5 @@
 import collections
 
-import pytest
-
 import dni_lesson as dni
 from dni_lesson.exercises import EXERCISES
 from dni_lesson.exercises import exercise as exercise_module
@@ -12,6 +10,8 @@ from dni_lesson.exercises.exercise import (
     number,
     report,
 )
+
+import pytest
 
 
 @pytest.fixture(autouse=True)

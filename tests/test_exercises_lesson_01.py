@@ -1,9 +1,9 @@
 """Right answers to lesson 01 are accepted, wrong ones get a telling hint."""
 
-import pytest
-
 from dni_lesson.exercises import EXERCISES
 from dni_lesson.exercises.exercise import report
+
+import pytest
 
 
 def idle_locked(forward, backward, link_delay, trips=2, missing=1):

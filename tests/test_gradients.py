@@ -1,10 +1,10 @@
+import dni_lesson as dni
+
 import helpers
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-import dni_lesson as dni
 
 
 def model_with(rule, optimizer="sgd"):

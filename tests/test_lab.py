@@ -4,10 +4,10 @@ import json
 import os
 import urllib.request
 
+from dni_lesson import __main__, lab
+
 import lab_server
 import pytest
-
-from dni_lesson import __main__, lab
 
 
 def test_lab_passes_other_options_on_and_doctor_refuses_them(

@@ -1,10 +1,10 @@
+import dni_lesson as dni
+
 import helpers
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-import dni_lesson as dni
 
 H = np.array([[1.0, -2.0], [3.0, 0.5]], "float32")
 

@@ -1,10 +1,10 @@
+import dni_lesson as dni
+from dni_lesson.networks import RULES
+
 import helpers
 import keras
 import numpy as np
 import pytest
-
-import dni_lesson as dni
-from dni_lesson.networks import RULES
 
 # A change of execution (eager, graph, XLA) reorders float32 sums.
 REORDERED = {"rtol": 2e-4, "atol": 2e-6}

@@ -1,10 +1,10 @@
+import dni_lesson as dni
+from dni_lesson.networks import RULES
+
 import helpers
 import keras
 import numpy as np
 import pytest
-
-import dni_lesson as dni
-from dni_lesson.networks import RULES
 
 
 def mlp(rule="cdni", **kwargs):

@@ -2,10 +2,10 @@
 
 import re
 
-import pytest
-
 from dni_lesson.panels import LockingPanel
 from dni_lesson.panels.locking import locking
+
+import pytest
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
+from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
+
 import pytest
 from matplotlib.figure import Figure
-
-from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
 
 PNG = b"\x89PNG"
 

@@ -1,10 +1,10 @@
 import base64
 
+from dni_lesson import plots
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-
-from dni_lesson import plots
 
 HISTORY = {
     "step": [1, 1, 2, 2],

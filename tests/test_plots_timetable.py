@@ -1,13 +1,13 @@
 """The picture of a timetable: its rows, boxes, numbers and colours."""
 
+from dni_lesson import plots
+from dni_lesson.timetable import timetable
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-
-from dni_lesson import plots
-from dni_lesson.timetable import timetable
 
 COSTS = {"forward": [1, 1], "backward": [2, 2], "predictor": [1, 0]}
 

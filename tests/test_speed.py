@@ -1,10 +1,10 @@
 """Timetables against the formulas that textbooks give for them."""
 
-import numpy as np
-import pytest
-
 from dni_lesson.speed import idle_fraction, max_speedup, staleness, step_time
 from dni_lesson.timetable import timetable
+
+import numpy as np
+import pytest
 
 # Workers finish mini-batches in bunches, which a line through them smooths.
 BUNCHES = 0.01

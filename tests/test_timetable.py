@@ -5,11 +5,11 @@ import pathlib
 import subprocess
 import sys
 
-import numpy as np
-import pytest
-
 import dni_lesson
 from dni_lesson.timetable import SCHEDULES, Event, timetable
+
+import numpy as np
+import pytest
 
 LETTERS = {
     "forward": "F",

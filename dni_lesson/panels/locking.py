@@ -2,12 +2,12 @@
 
 import math
 
-from matplotlib.figure import Figure
-
 from dni_lesson import plots
 from dni_lesson.panels.panel import Explorer, slider
 from dni_lesson.speed import idle_fraction, staleness, step_time
 from dni_lesson.timetable import timetable
+
+from matplotlib.figure import Figure
 
 # Enough mini-batches to measure the middle of a decoupled run.
 _LONG_RUN = 40

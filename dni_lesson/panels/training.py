@@ -1,0 +1,125 @@
+"""Training in the background that can be paused, stepped and stopped.
+
+A panel stays alive only if nothing trains in the thread that answers its
+buttons. Training is written as a generator that yields where it may be looked
+at; `Background` runs through it in one daemon thread, or in the calling thread
+where a test or a lesson wants to wait for the end.
+"""
+
+import math
+import threading
+
+import keras
+
+
+class Background:
+    """Runs through a generator, one at a time in the whole process.
+
+    Starting one stops the one before and waits for its end inside the new
+    thread, so that two never train at once and no button ever waits. Keras
+    keeps some of its state per thread: the generator must do all of its work,
+    from building to training, between its own first and last line.
+
+    Args:
+        work: Function of a `threading.Event` that returns an iterator of
+            booleans: whether this is a good place to pause. It must end soon
+            after the event is set.
+        on_change: Function of this object, called from the working thread
+            after each item and once more at the end.
+
+    Attributes:
+        state: `"running"`, `"paused"`, `"stopped"`, `"finished"` or
+            `"failed"`.
+        error: The exception that ended it, or `None`.
+    """
+
+    _latest = None
+    _starting = threading.Lock()
+
+    def __init__(self, work, on_change):
+        self.state, self.error = "running", None
+        self._work, self._on_change = work, on_change
+        self._stopping = threading.Event()
+        self._gate = threading.Condition()
+        self._left = math.inf  # Good places to pass before it pauses.
+        self._thread = None
+
+    def start(self, blocking=False):
+        """Begins; with `blocking` in this thread, and returns at the end."""
+        with Background._starting:
+            before, Background._latest = Background._latest, self
+            if before is not None:
+                before.stop()
+            if not blocking:
+                self._thread = threading.Thread(
+                    target=self._run, args=(before,), daemon=True
+                )
+                self._thread.start()
+        if blocking:
+            self._run(before)
+
+    def go(self, items=math.inf):
+        """Goes on until `items` more good places to pause."""
+        with self._gate:
+            self._left, self.state = items, "running"
+            self._gate.notify_all()
+
+    def pause(self):
+        """Pauses at the next good place."""
+        with self._gate:
+            self._left = 0
+
+    def stop(self):
+        """Asks for the end and returns at once."""
+        with self._gate:
+            self._stopping.set()
+            self._gate.notify_all()
+
+    def join(self, timeout=None):
+        """Waits for the end of the thread; returns whether it has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._thread is None or not self._thread.is_alive()
+
+    def _run(self, before):
+        if before is not None:
+            before.join()
+        try:
+            for may_pause in self._work(self._stopping):
+                self._on_change(self)
+                if may_pause:
+                    self._pause_if_due()
+                if self._stopping.is_set():
+                    break
+            self.state = "stopped" if self._stopping.is_set() else "finished"
+        except Exception as error:  # A thread's traceback is shown nowhere.
+            self.state, self.error = "failed", error
+        self._on_change(self)
+
+    def _pause_if_due(self):
+        with self._gate:
+            self._left -= 1
+            if self._left > 0 or self._stopping.is_set():
+                return
+            self.state = "paused"
+        self._on_change(self)
+        with self._gate:
+            self._gate.wait_for(
+                lambda: self._left > 0 or self._stopping.is_set()
+            )
+
+
+class StopTraining(keras.callbacks.Callback):
+    """Ends `fit` after the step in which an event is set.
+
+    Args:
+        event: A `threading.Event`.
+    """
+
+    def __init__(self, event):
+        super().__init__()
+        self._event = event
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._event.is_set():
+            self.model.stop_training = True
