@@ -73,7 +73,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self._epoch_start = self._step
 
     def on_train_batch_end(self, batch, logs=None):
-        self._step = self._epoch_start + batch + 1
+        self._step = self._epoch_start + _steps_done(self, batch)
         if self.every != "epoch":
             due = self._step // self.every
             if due > self._measured:
@@ -90,6 +90,15 @@ class GradientMonitor(keras.callbacks.Callback):
             row.update(agreement(true, synthetic))
             for key, value in row.items():
                 self.history[key].append(value)
+
+
+def _steps_done(callback, batch):
+    """Returns the steps done in this epoch.
+
+    Keras reports the end of a full group of `steps_per_execution` steps even
+    where the epoch ends within the group.
+    """
+    return min(batch + 1, callback.params.get("steps") or batch + 1)
 
 
 def _empty_history():
@@ -135,7 +144,7 @@ class ThroughputMonitor(keras.callbacks.Callback):
         self._start = self._end = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        self._last, self._end = batch + 1, time.perf_counter()
+        self._last, self._end = _steps_done(self, batch), time.perf_counter()
         if not self._compiled:
             self._compiled = True
             self._first, self._start = self._last, self._end

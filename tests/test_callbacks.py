@@ -53,7 +53,13 @@ def test_gradient_monitor_has_one_row_per_epoch_and_boundary():
 
 @pytest.mark.parametrize(
     "every, steps_per_execution, expected",
-    [(4, 1, [4, 8, 12]), (4, 3, [6, 9, 12]), (1, 6, [6, 12]), (100, 1, [])],
+    [
+        (4, 1, [4, 8, 12]),
+        (4, 3, [6, 9, 12]),
+        (1, 6, [6, 12]),
+        (1, 4, [4, 6, 10, 12]),  # 6 steps an epoch: the last group is short
+        (100, 1, []),
+    ],
 )
 def test_gradient_monitor_measures_when_due(
     every, steps_per_execution, expected

@@ -1,3 +1,5 @@
+import base64
+
 from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
 
 import pytest
@@ -53,7 +55,7 @@ def test_repr_is_constant_and_a_still_picture_goes_with_the_view(explorer):
     assert repr(explorer) == bundle["text/plain"] == "<Panel: a test>"
     low(explorer).value = 5
     assert repr(explorer) == "<Panel: a test>"
-    assert bundle["image/png"].startswith(PNG)
+    assert base64.b64decode(bundle["image/png"]).startswith(PNG)
     assert metadata == {"image/png": {"alt": "<Panel: a test>"}}
     assert "application/vnd.jupyter.widget-view+json" in bundle
 

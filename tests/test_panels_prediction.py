@@ -135,5 +135,6 @@ def test_each_control_changes_picture_and_words(control, value):
     assert panel.words.value != words
 
 
-def test_panel_shows_its_name():
-    assert repr(PredictionPanel()) == "<PredictionPanel>"
+def test_panel_says_what_it_is():
+    name = "<Prediction panel: a field of gradients, true and synthetic>"
+    assert repr(PredictionPanel()) == name

@@ -5,6 +5,7 @@ sent as PNG to an image widget: drawing then works from any thread, leaves no
 open figures behind and prints nothing into the cell.
 """
 
+import base64
 import html
 import io
 
@@ -55,7 +56,7 @@ class Panel(widgets.VBox):
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle["text/plain"] = repr(self)
-        bundle["image/png"] = bytes(self.picture.value)
+        bundle["image/png"] = base64.b64encode(self.picture.value).decode()
         return bundle, {"image/png": {"alt": repr(self)}}
 
 

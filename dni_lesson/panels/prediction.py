@@ -239,4 +239,8 @@ class PredictionPanel(Explorer):
             "rate": dropdown("learning rate", (0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
             "steps": slider("training steps", 0, 1000, 200, step=20),
         }
-        super().__init__("PredictionPanel", draw_prediction, controls)
+        super().__init__(
+            "Prediction panel: a field of gradients, true and synthetic",
+            draw_prediction,
+            controls,
+        )
