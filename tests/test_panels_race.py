@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import traitlets
 
-TINY = {"depth": 3, "units": 32, "batch_size": 400, "epochs": 2}
+TINY = {"depth": 2, "units": 32, "batch_size": 400, "epochs": 2}
 WAIT = 120  # seconds; only a broken thread needs as many
 
 
@@ -105,7 +105,9 @@ def test_panel_is_ready_with_an_empty_picture(panel):
     assert bytes(panel.picture.value).startswith(b"\x89PNG")
     assert "Ready: press Run." in panel.words.value
     assert panel.buttons["Stop"].disabled
-    assert repr(panel) == "<Panel: rules racing on the same digits>"
+    assert repr(panel) == (
+        "<Race panel: test accuracy and gradient cosine of the rules>"
+    )
 
 
 def test_blocking_run_ends_with_results(panel):

@@ -59,7 +59,7 @@ class RacePanel(Panel):
             for name in ("Run", "Step", "Stop", "Reset")
         }
         super().__init__(
-            "Panel: rules racing on the same digits",
+            "Race panel: test accuracy and gradient cosine of the rules",
             [_row(self.fields), _row(self.rules), _row(self.buttons)],
         )
         self._lock = threading.Lock()  # Of the training and all that is shown.
