@@ -25,16 +25,18 @@ OPTIONS = (
     "--no-first-run",
     "--no-sandbox",  # root in a container has no sandbox
 )
-SECONDS_TO_OPEN = 60
-SECONDS_TO_RUN = 180
+# Generous: a limit on a stuck page, not a claim about speed.
+SECONDS_TO_OPEN = 180
+SECONDS_TO_RUN = 600
+SECONDS_TO_SAVE = 60
 
 _IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 # The indicator is idle also before there is a kernel, and running cells then
 # makes JupyterLab ask for one. The status bar knows better.
 _KERNEL_IDLE = "#jp-main-statusbar :text('Python 3 (ipykernel) | Idle')"
-_ALL_CELLS_HAVE_RUN = r"""() => {
+_ALL_CELLS_HAVE_RUN = r"""count => {
   const cells = document.querySelectorAll('.jp-CodeCell .jp-InputPrompt');
-  return cells.length > 0
+  return cells.length === count
     && [...cells].every(cell => /\[\d+\]/.test(cell.textContent));
 }"""
 
@@ -117,8 +119,12 @@ class Lab:
         """Chooses Run, Run All Cells, and waits for the last cell."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
+        cells = nbformat.read(self.file, as_version=4).cells
+        # JupyterLab puts the cells of a long notebook on the page bit by bit.
         self.page.wait_for_function(
-            _ALL_CELLS_HAVE_RUN, timeout=SECONDS_TO_RUN * 1000
+            _ALL_CELLS_HAVE_RUN,
+            arg=sum(cell.cell_type == "code" for cell in cells),
+            timeout=SECONDS_TO_RUN * 1000,
         )
         self.wait_until_idle()
 
@@ -127,7 +133,7 @@ class Lab:
         before = self.file.stat().st_mtime_ns
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
-        for _ in range(100):
+        for _ in range(SECONDS_TO_SAVE * 10):
             if self.file.stat().st_mtime_ns != before:
                 break
             self.page.wait_for_timeout(100)
