@@ -57,6 +57,14 @@ def number(expected, tolerance):
     return judge
 
 
+def is_close(received, expected):
+    """Returns whether what an answer returned is the expected number."""
+    try:
+        return abs(float(received) - expected) < 1e-6
+    except (TypeError, ValueError):
+        return False
+
+
 def report(exercise, answer):
     """Returns the sentence to print for an answer."""
     if answer is None or answer is ...:

@@ -1,6 +1,11 @@
 """The exercises of lesson 00."""
 
-from dni_lesson.exercises.exercise import Exercise, Wrong, choice
+from dni_lesson.exercises.exercise import (
+    Exercise,
+    Wrong,
+    choice,
+    is_close,
+)
 
 
 def _judge_waits(waits_for):
@@ -22,11 +27,7 @@ def _judge_accuracy(accuracy):
     )
     for readings, labels, expected in cases:
         received = accuracy(readings, labels)
-        try:
-            close = abs(float(received) - expected) < 1e-6
-        except (TypeError, ValueError):
-            close = False
-        if not close:
+        if not is_close(received, expected):
             raise Wrong(
                 f"accuracy({readings}, {labels}): expected {expected}, "
                 f"received {received!r}."

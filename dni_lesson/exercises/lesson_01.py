@@ -1,7 +1,13 @@
 """The exercises of lesson 01."""
 
 from dni_lesson import speed
-from dni_lesson.exercises.exercise import Exercise, Wrong, choice, number
+from dni_lesson.exercises.exercise import (
+    Exercise,
+    Wrong,
+    choice,
+    is_close,
+    number,
+)
 from dni_lesson.timetable import timetable
 
 
@@ -30,11 +36,7 @@ def _judge_bound(bound):
 
 
 def _compare(name, arguments, expected, received):
-    try:
-        is_close = abs(float(received) - expected) < 1e-6
-    except (TypeError, ValueError):
-        is_close = False
-    if not is_close:
+    if not is_close(received, expected):
         called = ", ".join(map(str, arguments))
         raise Wrong(
             f"{name}({called}): expected {expected:.4g}, received {received!r}."

@@ -1,6 +1,11 @@
 """The exercises of lesson 04."""
 
-from dni_lesson.exercises.exercise import Exercise, Wrong, choice
+from dni_lesson.exercises.exercise import (
+    Exercise,
+    Wrong,
+    choice,
+    is_close,
+)
 
 import numpy as np
 
@@ -9,11 +14,7 @@ def _compare(name, function, cases):
     """Raises `Wrong` where a function of two arrays gives no right number."""
     for true, synthetic, expected, what in cases:
         received = function(np.array(true), np.array(synthetic))
-        try:
-            close = abs(float(received) - expected) < 1e-6
-        except (TypeError, ValueError):
-            close = False
-        if not close:
+        if not is_close(received, expected):
             raise Wrong(
                 f"{name}({true}, {synthetic}): expected {expected:g} ({what}), "
                 f"received {received!r}."

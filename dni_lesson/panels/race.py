@@ -34,14 +34,17 @@ class RacePanel(Panel):
 
     Attributes:
         history: Dict from rule to a dict of lists, see `race`.
+        fields, rules, buttons: Dicts of the widgets, by name.
 
     Raises:
         ValueError: If a rule is unknown or `epochs` is no integer >= 1.
-        traitlets.TraitError: If another setting is none that can be chosen.
+        traitlets.TraitError: If another setting is not in its list.
 
     Example:
 
-    >>> RacePanel(depth=3, rules=("backprop", "cdni"))
+    >>> panel = RacePanel(depth=3, rules=("backprop", "cdni"))
+    >>> panel.state
+    'ready'
     """
 
     _training = None  # The `Background` of the present race.
@@ -210,7 +213,7 @@ class RacePanel(Panel):
             return "Ready: press Run."
         if not done:
             return "Running: Keras prepares each network for some seconds."
-        return f"{self.state.capitalize()}: epoch {epoch} of {self._epochs}."
+        return f"{self.state.capitalize()}: {epoch} of {self._epochs} epochs."
 
     def _say(self, words, role="status"):
         self.words.value = f"<p role='{role}'>{html.escape(words)}</p>"
