@@ -134,10 +134,13 @@ class Lab:
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
         for _ in range(SECONDS_TO_SAVE * 10):
-            if self.file.stat().st_mtime_ns != before:
-                break
+            # JupyterLab empties the file before it writes.
+            stat = self.file.stat()
+            if stat.st_mtime_ns != before and stat.st_size:
+                with contextlib.suppress(nbformat.reader.NotJSONError):
+                    return nbformat.read(self.file, as_version=4)
             self.page.wait_for_timeout(100)
-        return nbformat.read(self.file, as_version=4)
+        raise TimeoutError(f"{self.file} was not saved")
 
     def screenshot(self, name):
         """Stores what the reader sees in `tests/artifacts/`."""
