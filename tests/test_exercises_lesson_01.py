@@ -1,8 +1,8 @@
 """Right answers to lesson 01 are accepted, wrong ones get a telling hint."""
 
 from dni_lesson.exercises import EXERCISES
-from dni_lesson.exercises.exercise import report
 
+import helpers
 import pytest
 
 
@@ -22,9 +22,7 @@ RIGHT = {"01-1": "b", "01-2": 0.75, "01-3": idle_locked, "01-4": bound}
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_answer_is_accepted(name):
-    assert report(EXERCISES[name], RIGHT[name]).startswith(
-        f"Exercise {name}: right."
-    )
+    helpers.assert_accepted(name, RIGHT[name])
 
 
 @pytest.mark.parametrize(
@@ -61,10 +59,7 @@ def test_right_answer_is_accepted(name):
     ],
 )
 def test_wrong_answer_is_told_what_is_wrong(name, answer, message):
-    told = report(EXERCISES[name], answer)
-    assert told.startswith(f"Exercise {name}: not yet.")
-    assert message in told
-    assert "Hint" in told
+    helpers.assert_refused(name, answer, message)
 
 
 def test_lesson_has_four_exercises():

@@ -3,6 +3,7 @@
 from dni_lesson.exercises import EXERCISES
 from dni_lesson.exercises.exercise import report
 
+import helpers
 import pytest
 from keras import ops
 
@@ -42,8 +43,7 @@ RIGHT = {
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_answer_is_accepted(name):
-    told = report(EXERCISES[name], RIGHT[name])
-    assert told.startswith(f"Exercise {name}: right."), told
+    helpers.assert_accepted(name, RIGHT[name])
 
 
 def swapped(share, upstream, g_hat):
@@ -81,10 +81,7 @@ def without_stop(h, labels, num_classes):
     ],
 )
 def test_wrong_answer_is_told_what_is_wrong(name, answer, message):
-    told = report(EXERCISES[name], answer)
-    assert told.startswith(f"Exercise {name}: not yet.")
-    assert message in told
-    assert "Hint" in told
+    helpers.assert_refused(name, answer, message)
 
 
 def test_a_stub_is_not_solved_yet():

@@ -1,9 +1,9 @@
 """Right answers to lesson 04 are accepted, wrong ones get a telling hint."""
 
 from dni_lesson.exercises import EXERCISES
-from dni_lesson.exercises.exercise import report
 from dni_lesson.gradients import agreement
 
+import helpers
 import numpy as np
 import pytest
 
@@ -19,9 +19,7 @@ RIGHT = {
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_answer_is_accepted(name):
-    assert report(EXERCISES[name], RIGHT[name]).startswith(
-        f"Exercise {name}: right."
-    )
+    helpers.assert_accepted(name, RIGHT[name])
 
 
 @pytest.mark.parametrize(
@@ -50,10 +48,7 @@ def test_right_answer_is_accepted(name):
     ],
 )
 def test_wrong_answer_is_told_what_is_wrong(name, answer, message):
-    told = report(EXERCISES[name], answer)
-    assert told.startswith(f"Exercise {name}: not yet.")
-    assert message in told
-    assert "Hint" in told
+    helpers.assert_refused(name, answer, message)
 
 
 def test_lesson_has_four_exercises():
