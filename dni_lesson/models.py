@@ -1,6 +1,6 @@
 """A Keras model that is a chain of modules with interfaces in between."""
 
-from dni_lesson.checks import check_examples
+from dni_lesson.feeding import CheckedModel
 from dni_lesson.layers import SyntheticGradient
 
 import keras
@@ -12,7 +12,7 @@ _STEPS_PER_EXECUTION = 16
 
 
 @keras.saving.register_keras_serializable(package="dni_lesson")
-class DecoupledModel(keras.Model):
+class DecoupledModel(CheckedModel):
     """A chain of modules with an interface at every boundary between them.
 
     `fit`, `evaluate`, `predict`, `save` and `keras.saving.load_model` work as
@@ -155,29 +155,6 @@ class DecoupledModel(keras.Model):
     def compile_from_config(self, config):
         # Keras does this by itself only where `compile` is not overridden.
         self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """Trains the model, as `keras.Model.fit`, after checking the arrays.
-
-        Raises:
-            ValueError: If NumPy arrays `x`, `y` or those in
-                `validation_data` do not fit the model.
-        """
-        x, y = check_examples(self, x, y)
-        validation = kwargs.get("validation_data")
-        if isinstance(validation, tuple) and len(validation) >= 2:
-            checked = check_examples(self, *validation[:2], "validation_data")
-            kwargs["validation_data"] = (*checked, *validation[2:])
-        return super().fit(x, y, *args, **kwargs)
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, after checking the arrays."""
-        return super().evaluate(*check_examples(self, x, y), *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`, after checking the array."""
-        x, _ = check_examples(self, x)
-        return super().predict(x, *args, **kwargs)
 
     def train_step(self, *args):
         *state, data = args  # JAX passes its state first.
