@@ -1,10 +1,10 @@
 """Loads TensorFlow without its start-up lines on the C-level stderr.
 
 TensorFlow prints notes about log levels and oneDNN when it is imported and
-once more when it first computes. They are no warnings, no log level removes
-them, and JupyterLab would store them in every notebook. So file descriptor 2
-is set aside for these moments alone; if loading fails, all that was held back
-is printed.
+once more when it first looks for a GPU. They are no warnings, no log level
+removes them, and JupyterLab would store them in every notebook. So file
+descriptor 2 is set aside for these moments alone; if loading fails, all that
+was held back is printed. Devices and threads can still be configured after it.
 """
 
 import contextlib
@@ -38,4 +38,4 @@ def _held_back_stderr():
 with _held_back_stderr():
     import tensorflow as tf
 
-    tf.ones(1) + tf.ones(1)
+    tf.config.list_physical_devices()
