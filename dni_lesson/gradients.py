@@ -60,7 +60,7 @@ def gradient_function(model):
         k + 1 for k, one in enumerate(model.interfaces) if one is not None
     ]
 
-    @tf.function(jit_compile=model.jit_compile, reduce_retracing=True)
+    @tf.function(jit_compile=model.jit_compile)
     def compute(x, y):
         # Whatever is assigned in this scope stays in it.
         with keras.StatelessScope():
@@ -82,9 +82,16 @@ def gradient_function(model):
             ]
         return true, synthetic
 
+    traced = {}
+
     def call(x, y):
-        x = tf.cast(x, model.compute_dtype)
-        true, synthetic = compute(x, tf.convert_to_tensor(y))
+        x, y = tf.cast(x, model.compute_dtype), tf.convert_to_tensor(y)
+        kind = (x.shape, y.shape, y.dtype)
+        # Called by itself, the `tf.function` of a fifth model would be taken
+        # for one that is traced too often, and warn.
+        if kind not in traced:
+            traced[kind] = compute.get_concrete_function(x, y)
+        true, synthetic = traced[kind](x, y)
         return [
             BoundaryGradient(k, g.numpy(), g_hat.numpy())
             for k, g, g_hat in zip(boundaries, true, synthetic, strict=True)

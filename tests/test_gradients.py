@@ -95,3 +95,12 @@ def test_agreement_by_hand(synthetic, cosine, sign, ratio, error):
 
 def test_agreement_with_a_true_gradient_of_zero_is_not_a_number():
     assert all(np.isnan(v) for v in dni.agreement([0.0], [1.0]).values())
+
+
+def test_many_models_are_measured_without_a_warning(caplog):
+    x, y = helpers.toy_data(8)
+    for seed in range(6):
+        model = dni.mlp(2, 4, input_dim=6, num_classes=3, seed=seed)
+        model.compile("sgd", helpers.crossentropy(), jit_compile=False)
+        assert len(dni.boundary_gradients(model, x, y)) == 1
+    assert not caplog.records
