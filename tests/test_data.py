@@ -1,3 +1,9 @@
+import http.server
+import os
+import subprocess
+import sys
+import threading
+
 import dni_lesson as dni
 from dni_lesson import data
 
@@ -92,3 +98,57 @@ def test_without_file_and_network_one_sentence_says_what_to_do(
     monkeypatch.setattr(keras.datasets.mnist, "load_data", refuse)
     with pytest.raises(FileNotFoundError, match="Put Keras's mnist.npz into"):
         dni.load_mnist()
+
+
+class StandIn(http.server.BaseHTTPRequestHandler):
+    """Answers every request with a damaged file."""
+
+    asked = []
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"PK\x03\x04 cut short")
+
+    def log_message(self, *arguments):
+        pass
+
+
+# A process of its own, since Keras chooses its cache when it is imported.
+DOWNLOAD = """
+import sys, urllib.request
+import dni_lesson as dni
+from dni_lesson import data
+
+data.find_mnist = lambda: None
+
+class ToStandIn(urllib.request.HTTPSHandler):
+    def https_open(self, request):
+        return urllib.request.urlopen(sys.argv[1] + request.selector)
+
+urllib.request.install_opener(urllib.request.build_opener(ToStandIn))
+try:
+    dni.load_mnist()
+except FileNotFoundError as error:
+    print(error)
+"""
+
+
+def test_a_damaged_download_is_refused(tmp_path):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), StandIn) as server:
+        threading.Thread(target=server.serve_forever).start()
+        (tmp_path / "data").mkdir()
+        result = subprocess.run(
+            [
+                *(sys.executable, "-c", DOWNLOAD),
+                f"http://127.0.0.1:{server.server_port}",
+            ],
+            env={**os.environ, "KERAS_HOME": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        server.shutdown()
+    assert "Put Keras's mnist.npz into data/" in result.stdout, result.stderr
+    assert StandIn.asked == ["/tensorflow/tf-keras-datasets/mnist.npz"]
