@@ -1,4 +1,4 @@
-"""The command line: `python -m dni_lesson lab` and `... doctor`.
+"""The command line: `python -m dni_lesson lab`, `doctor`, `benchmark`.
 
 Each command is imported only when it is asked for, so that `doctor` also runs
 where TensorFlow or JupyterLab is missing.
@@ -18,6 +18,12 @@ def _doctor(options, rest):
     from dni_lesson import doctor
 
     return doctor.main()
+
+
+def _benchmark(options, rest):
+    from dni_lesson.benchmark import command
+
+    return command.main(rest)
 
 
 def _parser():
@@ -40,6 +46,12 @@ def _parser():
         description="Exit code 1 if a lesson could not run, else 0.",
     )
     doctor.set_defaults(run=_doctor, passes_on=False)
+    benchmark = commands.add_parser(
+        "benchmark",
+        help="measure backprop against synthetic gradients",
+        add_help=False,  # It has a parser of its own.
+    )
+    benchmark.set_defaults(run=_benchmark, passes_on=True)
     return parser
 
 

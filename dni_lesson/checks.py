@@ -5,6 +5,8 @@ step; labels out of range and NaN they do not notice at all. Every check here
 names the argument, what was expected and what was received.
 """
 
+import numbers
+
 import keras
 import numpy as np
 
@@ -15,6 +17,17 @@ def check_int(name, value, at_least):
     if not is_int or int(value) < at_least:
         raise ValueError(
             f"`{name}`. Expected an integer >= {at_least}. "
+            f"Received: {name}={value!r}"
+        )
+
+
+def check_positive(name, value, at_most=float("inf")):
+    """Raises `ValueError` unless `value` is a number in `(0, at_most]`."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= at_most:
+        bound = "" if at_most == float("inf") else f" and <= {at_most}"
+        raise ValueError(
+            f"`{name}`. Expected a number > 0{bound}. "
             f"Received: {name}={value!r}"
         )
 

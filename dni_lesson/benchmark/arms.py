@@ -1,0 +1,212 @@
+"""The arms of the comparison: ways to take one training step.
+
+An arm has a `model`; `step(x, y)` takes one iteration and returns the number
+of layers that it updated; `macs` is the expected number of multiply-accumulates
+per example and iteration. Every arm trains by Adam with the same learning rate
+from the same initial weights, and XLA compiles each of its steps.
+"""
+
+from dni_lesson.costs import layer_macs, step_macs
+from dni_lesson.networks import mlp
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def make_arm(name, experiment, group):
+    """Returns a new arm with the initial weights that the seed gives.
+
+    Args:
+        name: String, one of `ARMS`.
+        experiment: `Experiment`.
+        group: `Group`.
+    """
+    rule, predictor_units = name, ()
+    if name == "dni-2x1024":
+        rule, predictor_units = "dni", (1024, 1024)
+    elif name == "stochastic":
+        rule = "cdni"
+    elif name in ("stale", "skipping"):
+        rule = "backprop"
+    model = mlp(
+        group.depth,
+        group.units,
+        rule,
+        seed=group.seed,
+        predictor_units=predictor_units,
+    )
+    rate, p = experiment.learning_rate, experiment.p
+    chance = np.random.default_rng(group.seed)
+    if name == "stale":
+        return StaleSteps(model, rate, experiment.refresh)
+    if name == "skipping":
+        return SkippedSteps(model, rate, p, chance)
+    if name == "stochastic":
+        return LayerSteps(model, rate, p, chance)
+    return WholeSteps(model, rate)
+
+
+def _loss():
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class Arm:
+    """What the arms have in common.
+
+    Attributes:
+        model: `DecoupledModel`.
+        macs: Float, multiply-accumulates per example and iteration.
+    """
+
+    def __init__(self, model, macs, optimizers, calls):
+        self.model, self.macs = model, macs
+        self._optimizers, self._calls = optimizers, calls
+
+    def compile_steps(self, x, y):
+        """Compiles all calls for batches of this shape, changing no weight."""
+        # Called by itself, the `tf.function` of a fifth arm would be taken for
+        # one that is traced too often, and warn.
+        self._calls = [call.get_concrete_function(x, y) for call in self._calls]
+        variables = [*self.model.variables]
+        for optimizer in self._optimizers:
+            variables += optimizer.variables
+        before = [variable.numpy() for variable in variables]
+        for call in self._calls:
+            call(x, y)
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+
+class WholeSteps(Arm):
+    """Every layer at every iteration, in one compiled call."""
+
+    def __init__(self, model, learning_rate):
+        self._layers = len(model.modules)
+        if not all(_is_open(interface) for interface in model.interfaces):
+            self._layers = 1  # `local`: the top module alone learns.
+        model.compile(keras.optimizers.Adam(learning_rate), _loss())
+        step = tf.function(
+            lambda x, y: model.train_step((x, y)), jit_compile=True
+        )
+        super().__init__(model, step_macs(model), [model.optimizer], [step])
+
+    def step(self, x, y):
+        self._calls[0](x, y)
+        return self._layers
+
+
+def _is_open(interface):
+    return interface is None or bool(interface.predictor.trainable_variables)
+
+
+class SkippedSteps(WholeSteps):
+    """Backprop that updates as few layers as stochastic updates do.
+
+    A skipped iteration does nothing and costs nothing. Whoever counts it as an
+    iteration has made backprop `1 / p` times "faster".
+    """
+
+    def __init__(self, model, learning_rate, p, chance):
+        super().__init__(model, learning_rate)
+        self.macs *= p
+        self._p, self._chance = p, chance
+
+    def step(self, x, y):
+        return super().step(x, y) if self._chance.random() < self._p else 0
+
+
+class StaleSteps(Arm):
+    """The true gradient of every `refresh`-th batch, applied until the next."""
+
+    def __init__(self, model, learning_rate, refresh):
+        self._layers, self._refresh, self._steps = (
+            len(model.modules),
+            refresh,
+            0,
+        )
+        model.compile(keras.optimizers.Adam(learning_rate), _loss())
+        variables = model.trainable_variables
+        held = [tf.Variable(tf.zeros(one.shape)) for one in variables]
+
+        @tf.function(jit_compile=True)
+        def apply(x, y):
+            model.optimizer.apply([one.value() for one in held], variables)
+
+        @tf.function(jit_compile=True)
+        def compute_and_apply(x, y):
+            with tf.GradientTape() as tape:
+                loss = model.loss(y, model(x, training=True))
+            gradients = tape.gradient(loss, [one.value for one in variables])
+            for one, gradient in zip(held, gradients, strict=True):
+                one.assign(gradient)
+            model.optimizer.apply(gradients, variables)
+
+        calls = [compute_and_apply, apply]
+        macs = step_macs(model) / refresh
+        super().__init__(model, macs, [model.optimizer], calls)
+
+    def step(self, x, y):
+        self._calls[bool(self._steps % self._refresh)](x, y)
+        self._steps += 1
+        return self._layers
+
+
+class LayerSteps(Arm):
+    """Stochastic updates of cDNI as published: a call for each layer.
+
+    At each iteration every layer is updated with probability `p`, in a call of
+    its own that runs the forward pass again. All happens one after the other:
+    nothing is asynchronous, and with probability `(1 - p)**layers` an
+    iteration does nothing at all.
+    """
+
+    def __init__(self, model, learning_rate, p, chance):
+        self._p, self._chance = p, chance
+        layers = range(len(model.modules))
+        optimizers = [keras.optimizers.Adam(learning_rate) for _ in layers]
+        super().__init__(
+            model,
+            p * sum(layer_macs(model, k) for k in layers),
+            optimizers,
+            [_layer_call(model, k, optimizers[k]) for k in layers],
+        )
+
+    def step(self, x, y):
+        updated = np.flatnonzero(
+            self._chance.random(len(self._calls)) < self._p
+        )
+        for k in updated:
+            self._calls[k](x, y)
+        return len(updated)
+
+
+def _layer_call(model, k, optimizer):
+    """Returns the compiled update of module `k` and its predictor."""
+    modules, interfaces, loss = model.modules, model.interfaces, _loss()
+    last = k == len(modules) - 1
+    variables = list(modules[k].trainable_variables)
+    if not last:
+        variables += interfaces[k].trainable_variables
+    optimizer.build(variables)
+
+    @tf.function(jit_compile=True)
+    def call(x, y):
+        h = x
+        for module in modules[:k]:
+            h = module(h, training=True)
+        with tf.GradientTape() as tape:
+            h, pushed = modules[k](h, training=True), None
+            if not last:
+                h = interfaces[k](h, y, training=True)
+                h = modules[k + 1](h, training=True)
+            if k + 1 < len(interfaces):  # The target is bootstrapped.
+                pushed = interfaces[k + 1].synthetic_gradient(h, y)
+            else:
+                h = loss(y, h)
+        gradients = tape.gradient(
+            h, [one.value for one in variables], output_gradients=pushed
+        )
+        optimizer.apply(gradients, variables)
+
+    return call

@@ -1,0 +1,137 @@
+"""`python -m dni_lesson benchmark`: runs, continues and reports."""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+import time
+
+# First of all: it loads TensorFlow without its start-up lines.
+from dni_lesson import _quiet as _quiet
+from dni_lesson.benchmark import report, running
+from dni_lesson.benchmark.experiment import ARMS, PRESETS
+from dni_lesson.benchmark.results import Results
+
+
+def main(arguments=None):
+    """Runs the command and returns its exit code.
+
+    Args:
+        arguments: Sequence of strings. Defaults to the command line.
+    """
+    options = _parser().parse_args(arguments)
+    if options.list:
+        for name, text in ARMS.items():
+            print(f"{name:12}{text}")
+        return 0
+    try:
+        return _run(options)
+    except (ValueError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted. What was finished is in {options.out}; the same "
+            "command goes on from there.",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m dni_lesson benchmark",
+        description="Trains backprop and synthetic gradients side by side and "
+        "measures speed and accuracy. An interrupted benchmark goes on where "
+        "it stopped. Other options change the preset.",
+    )
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="quick",
+        help="quick: the bundled digits, under two minutes on two cores; full: "
+        "MNIST, all arms, depths 3 to 6, three seeds (default: quick)",
+    )
+    parser.add_argument("--arms", nargs="+", metavar="ARM")
+    parser.add_argument("--data", help="digits or mnist")
+    for name in ("depths", "units", "seeds"):
+        parser.add_argument(f"--{name}", nargs="+", type=int, metavar="N")
+    for name in ("epochs", "batch-size", "rounds", "validation", "refresh"):
+        parser.add_argument(f"--{name}", type=int, metavar="N")
+    for name in ("learning-rate", "p"):
+        parser.add_argument(f"--{name}", type=float, metavar="X")
+    path = pathlib.Path("benchmark.csv")
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=path, help=f"rows (default: {path})"
+    )
+    parser.add_argument(
+        "--report", type=pathlib.Path, help="write the report here as well"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="say what the arms are, and stop"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would run, and stop"
+    )
+    return parser
+
+
+def _run(options):
+    chosen = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(PRESETS[options.preset])
+        if getattr(options, field.name) is not None
+    }
+    experiment = dataclasses.replace(PRESETS[options.preset], **chosen)
+    results = Results(options.out)
+    groups = [
+        (group, arms)
+        for group in experiment.groups()
+        if (arms := results.missing(experiment, group))
+    ]
+    print(experiment)
+    runs = sum(len(arms) for _, arms in groups)
+    total = len(experiment.groups()) * len(experiment.arms)
+    print(f"{runs} of {total} runs to do, rows in {options.out}")
+    data = running.load(experiment)
+    clock = Clock(
+        sum(running.seconds_for(experiment, *group) for group in groups)
+    )
+    print(f"about {clock} on this machine")
+    if options.dry_run:
+        return 0
+    for number, (group, arms) in enumerate(groups, 1):
+        expected = running.seconds_for(experiment, group, arms)
+        name = f"group {number}/{len(groups)} {tuple(group)}"
+
+        def on_round(done, total, name=name, expected=expected):
+            clock.advance(expected / total)
+            line = f"{name}, round {done}/{total}, {clock} left"
+            end = "\n" if done == total else ""
+            print(f"\r{line:78}", end=end, flush=True)
+
+        rows = running.run_group(experiment, group, arms, data, on_round)
+        results.add(rows)
+    text = report.markdown(results.frame)
+    print(text)
+    if options.report:
+        options.report.write_text(text)
+    return 0
+
+
+class Clock:
+    """Time left, from an estimate that the work done so far corrects."""
+
+    def __init__(self, expected):
+        self._expected, self._done = expected, 0.0
+        self._start = time.perf_counter()
+
+    def advance(self, expected):
+        """Notes that what was expected to take so many seconds is done."""
+        self._done += expected
+
+    def __str__(self):
+        left = self._expected - self._done
+        if self._done:
+            left *= (time.perf_counter() - self._start) / self._done
+        return f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"

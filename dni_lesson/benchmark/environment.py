@@ -1,0 +1,59 @@
+"""The machine and the versions behind a result."""
+
+import os
+import pathlib
+import platform
+import subprocess
+
+import keras
+import tensorflow as tf
+
+
+def environment():
+    """Returns a dict of what a reader needs to compare results.
+
+    Keys: `device` (`"CPU"` or the names of the GPUs), `cpu` (model), `cores`,
+    `threads` (of TensorFlow, within an operation), `python`, `tensorflow`,
+    `keras`, `commit` (of this repository, `"-"` if unknown; `+` marks changes
+    that are not committed).
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+        for gpu in gpus
+    ]
+    # 0 is TensorFlow's word for "as many threads as there are cores".
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return {
+        "device": ", ".join(names) or "CPU",
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": threads or os.cpu_count(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "commit": _commit(),
+    }
+
+
+def _cpu():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit():
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty=+"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "-"
+    return done.stdout.strip() or "-"

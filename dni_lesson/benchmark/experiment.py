@@ -1,0 +1,125 @@
+"""What is to be run: one object, checked, printable, stored with results."""
+
+import dataclasses
+import itertools
+from typing import NamedTuple
+
+from dni_lesson.checks import check_choice, check_int, check_positive
+
+# What each arm of the comparison is.
+ARMS = {
+    "backprop": "the true gradient, every layer at every step",
+    "cdni": "synthetic gradients from activations and label, linear predictor",
+    "dni": "synthetic gradients from activations alone, linear predictor",
+    "dni-2x1024": "the same with two hidden layers of 1024, as in the paper",
+    "local": "control: no gradient crosses a boundary",
+    "stale": "control: the true gradient of every n-th step, held in between",
+    "skipping": "control: backprop that takes a step with probability p only",
+    "stochastic": "cDNI, each layer with probability p, a call for each",
+}
+DATA = ("digits", "mnist")
+
+
+class Group(NamedTuple):
+    """What differs between the runs of an experiment, but for the arm."""
+
+    depth: int
+    units: int
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """The settings of a benchmark.
+
+    Args:
+        arms: Tuple of names in `ARMS`; they take turns in every round.
+        depths: Tuple of integers >= 2, numbers of weight layers.
+        units: Tuple of integers >= 1, widths of the hidden layers.
+        seeds: Tuple of integers >= 0, of weights, order and chance.
+        data: `"digits"` (4,000 training digits, of which `validation` are held
+            out; 1,000 test digits) or `"mnist"` (60,000 and 10,000).
+        epochs: Integer >= 1.
+        batch_size: Integer >= 1.
+        rounds: Integer >= 1: rounds an epoch. After each round every arm is
+            evaluated, outside the time that counts.
+        validation: Integer >= 1, training digits held out. Test digits choose
+            nothing.
+        learning_rate: Float > 0, of Adam, for all arms.
+        p: Float in (0, 1], the probability of `skipping` and `stochastic`.
+        refresh: Integer >= 1, the n of `stale`.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    arms: tuple = ("backprop", "cdni", "dni", "local")
+    depths: tuple = (4,)
+    units: tuple = (256,)
+    seeds: tuple = (0, 1, 2)
+    data: str = "digits"
+    epochs: int = 5
+    batch_size: int = 256
+    rounds: int = 2
+    validation: int = 500
+    learning_rate: float = 1e-3
+    p: float = 0.2
+    refresh: int = 10
+
+    def __post_init__(self):
+        for name in ("arms", "depths", "units", "seeds"):
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple) or not value:
+                raise ValueError(
+                    f"`{name}`. Expected a tuple with at least one entry. "
+                    f"Received: {name}={value!r}"
+                )
+            if len(set(value)) < len(value):
+                raise ValueError(
+                    f"`{name}`. Expected every entry once. "
+                    f"Received: {name}={value!r}"
+                )
+            object.__setattr__(self, name, tuple(value))
+        for arm in self.arms:
+            check_choice("arms", arm, ARMS)
+        check_choice("data", self.data, DATA)
+        for name, least in (("depths", 2), ("units", 1), ("seeds", 0)):
+            for value in getattr(self, name):
+                check_int(name, value, at_least=least)
+        for name in ("epochs", "batch_size", "rounds", "validation", "refresh"):
+            check_int(name, getattr(self, name), at_least=1)
+        check_positive("learning_rate", self.learning_rate)
+        check_positive("p", self.p, at_most=1)
+
+    def groups(self):
+        """Returns the list of `Group`s, seeds outermost.
+
+        All depths and widths of one seed come before the next seed, so that
+        an interrupted benchmark has whole seeds.
+        """
+        products = itertools.product(self.seeds, self.depths, self.units)
+        return [Group(depth, units, seed) for seed, depth, units in products]
+
+    def settings(self):
+        """Returns a dict of the settings that all runs share."""
+        shared = dataclasses.asdict(self)
+        for name in ("arms", "depths", "units", "seeds"):
+            del shared[name]
+        return shared
+
+
+PRESETS = {
+    "quick": Experiment(
+        arms=("backprop", "cdni", "dni", "local", "skipping", "stochastic"),
+        epochs=3,
+        batch_size=100,
+        seeds=(0, 1),
+    ),
+    "full": Experiment(
+        arms=tuple(ARMS),
+        depths=(3, 4, 5, 6),
+        data="mnist",
+        rounds=4,
+        validation=5000,
+    ),
+}

@@ -1,0 +1,155 @@
+"""Runs the arms of a group in turn and measures them."""
+
+import functools
+import time
+import uuid
+
+from dni_lesson.benchmark.arms import make_arm
+from dni_lesson.benchmark.environment import environment
+from dni_lesson.data import load_digits, load_mnist
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Seconds on two cores, for the estimate alone.
+_COMPILING, _EVALUATING = 4.0, 0.1
+
+
+def load(experiment):
+    """Returns a dict from `train`, `validation`, `test` to `(x, y)`."""
+    loaders = {"digits": load_digits, "mnist": load_mnist}
+    (x, y), test = loaders[experiment.data]()
+    if experiment.validation + experiment.batch_size > len(x):
+        raise ValueError(
+            "`validation`. Expected to leave at least one batch of the "
+            f"{len(x)} training digits. "
+            f"Received: validation={experiment.validation}"
+        )
+    held_out = np.random.default_rng(0).permutation(len(x))
+    steps = (len(x) - experiment.validation) // experiment.batch_size
+    if experiment.rounds > steps:
+        raise ValueError(
+            f"`rounds`. Expected at most {steps}, the batches of an epoch. "
+            f"Received: rounds={experiment.rounds}"
+        )
+    chosen, rest = np.split(held_out, [experiment.validation])
+    return {
+        "train": (x[rest], y[rest]),
+        "validation": (x[chosen], y[chosen]),
+        "test": test,
+    }
+
+
+def seconds_for(experiment, group, arms):
+    """Returns a rough estimate of the seconds that `run_group` takes."""
+    macs = sum(make_arm(name, experiment, group).macs for name in arms)
+    examples = {"digits": 4000, "mnist": 60000}[experiment.data]
+    examples = experiment.epochs * (examples - experiment.validation)
+    evaluated = len(arms) * experiment.epochs * experiment.rounds
+    return (
+        macs * examples / _macs_per_second()
+        + _COMPILING * len(arms)
+        + _EVALUATING * evaluated
+    )
+
+
+@functools.cache
+def _macs_per_second():
+    """Returns what products of the size of a layer reach on this machine."""
+    a = tf.ones((256, 256))
+    multiply = tf.function(lambda: [tf.matmul(a, a) for _ in range(50)])
+    multiply()
+    start = time.perf_counter()
+    multiply()[-1].numpy()
+    return 50 * 256**3 / (time.perf_counter() - start)
+
+
+def run_group(experiment, group, arms, data, on_round=lambda done, total: None):
+    """Trains the arms in turn and returns their rows.
+
+    All arms see the same batches in the same order. In each round each arm
+    takes its steps while a clock runs, the order of the arms rotating from
+    round to round; then all are evaluated with the clock stopped. Compilation
+    happens before, and what it changed is undone.
+
+    Args:
+        experiment: `Experiment`.
+        group: `Group`.
+        arms: Sequence of names in `ARMS`.
+        data: Dict, from `load`.
+        on_round: Function of the rounds done and their total number.
+
+    Returns:
+        List of dicts with the keys `COLUMNS` of the results.
+    """
+    shared = {
+        "run": uuid.uuid4().hex[:12],
+        **group._asdict(),
+        **experiment.settings(),
+        **environment(),
+    }
+    x, y = data["train"]
+    rounds = list(_rounds(experiment, group, len(x)))
+    made = {}
+    for name in arms:
+        keras.utils.set_random_seed(group.seed)
+        made[name] = make_arm(name, experiment, group)
+        made[name].compile_steps(*_tensors(x, y, rounds[0][0]))
+    steps, rows = 0, []
+    for number, batches in enumerate(rounds, 1):
+        turn = number % len(arms)
+        measured = {}
+        for name in (*arms[turn:], *arms[:turn]):
+            tensors = [_tensors(x, y, batch) for batch in batches]
+            measured[name] = _timed(made[name], tensors)
+        steps += len(batches)
+        for name, arm in made.items():
+            seconds, updates = measured[name]
+            row = {
+                "arm": name,
+                "round": number,
+                "step": steps,
+                "seconds": seconds,
+                "layer_updates": updates,
+                "macs": arm.macs,
+                "validation_error": _error(arm.model, *data["validation"]),
+                "test_error": _error(arm.model, *data["test"]),
+            }
+            rows.append({**shared, **row})
+        on_round(number, len(rounds))
+    return rows
+
+
+def _rounds(experiment, group, examples):
+    """Yields, for each round, the rows of its batches: an array of arrays."""
+    order = np.random.default_rng(group.seed)
+    size = experiment.batch_size
+    for _ in range(experiment.epochs):
+        rows = order.permutation(examples)[: examples // size * size]
+        # Whole batches only: one shape to compile.
+        yield from np.array_split(rows.reshape(-1, size), experiment.rounds)
+
+
+def _tensors(x, y, rows):
+    return tf.constant(x[rows]), tf.constant(y[rows])
+
+
+def _timed(arm, batches):
+    """Returns the seconds of one step for each batch, and layers updated."""
+    start = time.perf_counter()
+    updates = sum(arm.step(x, y) for x, y in batches)
+    for variable in arm.model.trainable_variables:
+        variable.numpy()  # On a GPU, steps end later than their calls.
+    return time.perf_counter() - start, updates
+
+
+def _error(model, x, y):
+    """Returns the share of wrong answers in percent."""
+    wrong = sum(
+        np.sum(np.argmax(model(part, training=False), axis=1) != labels)
+        for part, labels in zip(
+            np.array_split(x, 10), np.array_split(y, 10), strict=True
+        )
+    )
+    return 100 * float(wrong) / len(y)
