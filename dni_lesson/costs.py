@@ -28,11 +28,11 @@ def step_macs(model):
     total = 0
     for k, (module, interface) in enumerate(stages):
         total += sum(_weights(module))
-        if not _learns(interface):
+        if not crosses(interface):
             continue
         total += sum(_weights(module)) + sum(_weights(module)[1:])
         below = stages[k - 1][1] if k else None
-        if k and _learns(below):
+        if k and crosses(below):
             total += _weights(module)[0]
         if interface is not None:
             total += _predictor_macs(interface.predictor)
@@ -78,6 +78,10 @@ def _predictor_macs(predictor):
     return 2 * sum(weights) + sum(weights[1:])
 
 
-def _learns(interface):
-    """Returns whether a gradient crosses this boundary."""
+def crosses(interface):
+    """Returns whether a gradient, true or synthetic, crosses this boundary.
+
+    Args:
+        interface: `SyntheticGradient`, or `None` for the true gradient.
+    """
     return interface is None or bool(interface.predictor.trainable_variables)

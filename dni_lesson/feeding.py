@@ -98,12 +98,8 @@ class CheckedModel(keras.Model):
                 validation_split, x, y, sample_weight
             )
         if isinstance(validation_data, list | tuple):
-            val_x, val_y, *weight = validation_data
-            validation_data = batches(
-                *check_examples(self, val_x, val_y, "validation_data"),
-                *weight,
-                batch_size=validation_batch_size or batch_size,
-            )
+            size = validation_batch_size or batch_size
+            validation_data = self._validation(*validation_data, size=size)
         if _is_array(x):
             x = batches(x, y, sample_weight, batch_size, shuffle)
             y, sample_weight, batch_size = None, None, None
@@ -119,6 +115,10 @@ class CheckedModel(keras.Model):
             validation_data=validation_data,
             **kwargs,
         )
+
+    def _validation(self, x, y=None, sample_weight=None, *, size):
+        x, y = check_examples(self, x, y, "validation_data")
+        return batches(x, y, sample_weight, size)
 
     def evaluate(
         self, x=None, y=None, batch_size=None, *, sample_weight=None, **kwargs

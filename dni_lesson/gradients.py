@@ -59,6 +59,26 @@ def gradient_function(model):
     boundaries = [
         k + 1 for k, one in enumerate(model.interfaces) if one is not None
     ]
+    compute, traced = _compute(model), {}
+
+    def call(x, y):
+        x, y = tf.cast(x, model.compute_dtype), tf.convert_to_tensor(y)
+        kind = (x.shape, y.shape, y.dtype)
+        # Called by itself, the `tf.function` of a fifth model would be taken
+        # for one that is traced too often, and warn.
+        if kind not in traced:
+            traced[kind] = compute.get_concrete_function(x, y)
+        true, synthetic = traced[kind](x, y)
+        return [
+            BoundaryGradient(k, g.numpy(), g_hat.numpy())
+            for k, g, g_hat in zip(boundaries, true, synthetic, strict=True)
+        ]
+
+    return call
+
+
+def _compute(model):
+    """Returns the function of tensors that finds the gradients."""
 
     @tf.function(jit_compile=model.jit_compile)
     def compute(x, y):
@@ -82,22 +102,7 @@ def gradient_function(model):
             ]
         return true, synthetic
 
-    traced = {}
-
-    def call(x, y):
-        x, y = tf.cast(x, model.compute_dtype), tf.convert_to_tensor(y)
-        kind = (x.shape, y.shape, y.dtype)
-        # Called by itself, the `tf.function` of a fifth model would be taken
-        # for one that is traced too often, and warn.
-        if kind not in traced:
-            traced[kind] = compute.get_concrete_function(x, y)
-        true, synthetic = traced[kind](x, y)
-        return [
-            BoundaryGradient(k, g.numpy(), g_hat.numpy())
-            for k, g, g_hat in zip(boundaries, true, synthetic, strict=True)
-        ]
-
-    return call
+    return compute
 
 
 def agreement(true, synthetic):

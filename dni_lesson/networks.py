@@ -78,11 +78,10 @@ def mlp(
 
     # Every random initialiser has a seed of its own, the same for all rules.
     seeds = iter(range(1000 * seed, 1000 * (seed + 1)))
+    inputs = [input_dim] + [units] * (depth - 2)
     modules = [
-        _hidden_module(
-            input_dim if k == 1 else units, units, next(seeds), f"module_{k}"
-        )
-        for k in range(1, depth)
+        _hidden_module(size, units, next(seeds), f"module_{k}")
+        for k, size in enumerate(inputs, 1)
     ]
     modules.append(
         _output_module(units, num_classes, next(seeds), f"module_{depth}")

@@ -6,7 +6,7 @@ per example and iteration. Every arm trains by Adam with the same learning rate
 from the same initial weights, and XLA compiles each of its steps.
 """
 
-from dni_lesson.costs import layer_macs, step_macs
+from dni_lesson.costs import crosses, layer_macs, step_macs
 from dni_lesson.networks import mlp
 
 import keras
@@ -83,7 +83,7 @@ class WholeSteps(Arm):
 
     def __init__(self, model, learning_rate):
         self._layers = len(model.modules)
-        if not all(_is_open(interface) for interface in model.interfaces):
+        if not all(crosses(interface) for interface in model.interfaces):
             self._layers = 1  # `local`: the top module alone learns.
         model.compile(keras.optimizers.Adam(learning_rate), _loss())
         step = tf.function(
@@ -94,10 +94,6 @@ class WholeSteps(Arm):
     def step(self, x, y):
         self._calls[0](x, y)
         return self._layers
-
-
-def _is_open(interface):
-    return interface is None or bool(interface.predictor.trainable_variables)
 
 
 class SkippedSteps(WholeSteps):
@@ -120,11 +116,8 @@ class StaleSteps(Arm):
     """The true gradient of every `refresh`-th batch, applied until the next."""
 
     def __init__(self, model, learning_rate, refresh):
-        self._layers, self._refresh, self._steps = (
-            len(model.modules),
-            refresh,
-            0,
-        )
+        self._layers = len(model.modules)
+        self._refresh, self._steps = refresh, 0
         model.compile(keras.optimizers.Adam(learning_rate), _loss())
         variables = model.trainable_variables
         held = [tf.Variable(tf.zeros(one.shape)) for one in variables]

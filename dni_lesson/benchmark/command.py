@@ -77,12 +77,7 @@ def _parser():
 
 
 def _run(options):
-    chosen = {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(PRESETS[options.preset])
-        if getattr(options, field.name) is not None
-    }
-    experiment = dataclasses.replace(PRESETS[options.preset], **chosen)
+    experiment = _experiment(options)
     results = Results(options.out)
     groups = [
         (group, arms)
@@ -94,29 +89,42 @@ def _run(options):
     total = len(experiment.groups()) * len(experiment.arms)
     print(f"{runs} of {total} runs to do, rows in {options.out}")
     data = running.load(experiment)
-    clock = Clock(
-        sum(running.seconds_for(experiment, *group) for group in groups)
-    )
+    expected = [running.seconds_for(experiment, *one, data) for one in groups]
+    clock = Clock(sum(expected))
     print(f"about {clock} on this machine")
     if options.dry_run:
         return 0
-    for number, (group, arms) in enumerate(groups, 1):
-        expected = running.seconds_for(experiment, group, arms)
-        name = f"group {number}/{len(groups)} {tuple(group)}"
-
-        def on_round(done, total, name=name, expected=expected):
-            clock.advance(expected / total)
-            line = f"{name}, round {done}/{total}, {clock} left"
-            end = "\n" if done == total else ""
-            print(f"\r{line:78}", end=end, flush=True)
-
-        rows = running.run_group(experiment, group, arms, data, on_round)
+    for number, (group, arms) in enumerate(groups):
+        name = f"group {number + 1}/{len(groups)} {tuple(group)}"
+        progress = _progress(name, clock, expected[number])
+        rows = running.run_group(experiment, group, arms, data, progress)
         results.add(rows)
     text = report.markdown(results.frame)
     print(text)
     if options.report:
         options.report.write_text(text)
     return 0
+
+
+def _experiment(options):
+    """Returns the preset with what the options change."""
+    preset = PRESETS[options.preset]
+    names = [field.name for field in dataclasses.fields(preset)]
+    chosen = {name: getattr(options, name) for name in names}
+    given = {name: one for name, one in chosen.items() if one is not None}
+    return dataclasses.replace(preset, **given)
+
+
+def _progress(name, clock, expected):
+    """Returns a function that prints what is done of one group."""
+
+    def on_round(done, total):
+        clock.advance(expected / total)
+        line = f"{name}, round {done}/{total}, {clock} left"
+        end = "\n" if done == total else ""
+        print(f"\r{line:78}", end=end, flush=True)
+
+    return on_round
 
 
 class Clock:

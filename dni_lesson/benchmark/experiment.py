@@ -18,6 +18,8 @@ ARMS = {
     "stochastic": "cDNI, each layer with probability p, a call for each",
 }
 DATA = ("digits", "mnist")
+# What takes several values in one experiment; all else its runs share.
+VARIED = ("arms", "depths", "units", "seeds")
 
 
 class Group(NamedTuple):
@@ -67,7 +69,7 @@ class Experiment:
     refresh: int = 10
 
     def __post_init__(self):
-        for name in ("arms", "depths", "units", "seeds"):
+        for name in VARIED:
             value = getattr(self, name)
             if not isinstance(value, list | tuple) or not value:
                 raise ValueError(
@@ -102,10 +104,8 @@ class Experiment:
 
     def settings(self):
         """Returns a dict of the settings that all runs share."""
-        shared = dataclasses.asdict(self)
-        for name in ("arms", "depths", "units", "seeds"):
-            del shared[name]
-        return shared
+        every = dataclasses.asdict(self)
+        return {name: every[name] for name in every if name not in VARIED}
 
 
 PRESETS = {

@@ -1,20 +1,15 @@
 """Rows in a file: nothing lost, nothing counted twice, nothing overwritten."""
 
 import contextlib
-import dataclasses
 import os
 import pathlib
 
-from dni_lesson.benchmark.experiment import Experiment
+from dni_lesson.benchmark.experiment import Experiment, Group
 
 import pandas as pd
 
-SETTINGS = [
-    one.name
-    for one in dataclasses.fields(Experiment)
-    if one.name not in ("arms", "depths", "units", "seeds")
-]
-GROUP = ["depth", "units", "seed"]
+SETTINGS = list(Experiment().settings())
+GROUP = list(Group._fields)
 MEASURED = [
     "round",
     "step",
@@ -71,8 +66,7 @@ class Results:
             raise self._damage(str(error)) from error
         if list(frame.columns) != COLUMNS:
             raise self._damage(f"the columns {list(frame.columns)}")
-        numbers = [*GROUP, *MEASURED]
-        for name in numbers:
+        for name in (*GROUP, *MEASURED):
             column = pd.to_numeric(frame[name], errors="coerce")
             if column.isna().any():
                 row = int(column.isna().idxmax()) + 2

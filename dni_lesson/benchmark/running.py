@@ -41,11 +41,10 @@ def load(experiment):
     }
 
 
-def seconds_for(experiment, group, arms):
+def seconds_for(experiment, group, arms, data):
     """Returns a rough estimate of the seconds that `run_group` takes."""
     macs = sum(make_arm(name, experiment, group).macs for name in arms)
-    examples = {"digits": 4000, "mnist": 60000}[experiment.data]
-    examples = experiment.epochs * (examples - experiment.validation)
+    examples = experiment.epochs * len(data["train"][0])
     evaluated = len(arms) * experiment.epochs * experiment.rounds
     return (
         macs * examples / _macs_per_second()
