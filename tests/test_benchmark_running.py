@@ -100,6 +100,7 @@ def test_a_bad_setting_is_one_sentence(capsys):
         (lambda text: "\n".join(text.splitlines()[:-1]), "not each of 4"),
         (lambda text: text + text.splitlines()[-1] + "\n", "not each of 4"),
         (lambda text: "", "No columns"),
+        (lambda text: text.replace(",digits,", ",,"), "without one of its"),
     ],
 )
 def test_a_damaged_file_is_refused_and_left_alone(

@@ -71,6 +71,8 @@ class Results:
             if column.isna().any():
                 row = int(column.isna().idxmax()) + 2
                 raise self._damage(f"no number as {name} in line {row}")
+        if frame[CELL].isna().any(axis=None):  # Grouping would drop the row.
+            raise self._damage("a row without one of its settings")
         for key, rows in frame.groupby(CELL):
             expected = rows["epochs"].iloc[0] * rows["rounds"].iloc[0]
             if sorted(rows["round"]) != list(range(1, expected + 1)):
