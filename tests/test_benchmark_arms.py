@@ -1,11 +1,15 @@
+import tempfile
+
 from dni_lesson.benchmark.arms import make_arm
 from dni_lesson.benchmark.experiment import ARMS, Experiment, Group
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-GROUP = Group(depth=3, units=8, seed=0)
+GROUP = Group(depth=3, units=8, p=1.0, seed=0)
+LOGS = ("", "-logged")
 
 
 def batch(seed=0):
@@ -31,7 +35,7 @@ def moved(arm, before):
 
 @pytest.mark.parametrize("name", ARMS)
 def test_compiling_leaves_an_arm_as_if_it_had_taken_no_step(name):
-    fresh, compiled = (make_arm(name, Experiment(p=1.0), GROUP) for _ in "12")
+    fresh, compiled = (make_arm(name, Experiment(), GROUP) for _ in "12")
     compiled.compile_steps(*batch(1))
     variables = [arm.model.variables for arm in (fresh, compiled)]
     for a, b in zip(*variables, strict=True):
@@ -60,7 +64,7 @@ def test_a_whole_step_updates_every_layer_and_the_local_one_the_top():
 
 
 def test_a_skipped_iteration_changes_and_counts_nothing():
-    arm = make_arm("skipping", Experiment(p=0.3), GROUP)
+    arm = make_arm("skipping", Experiment(), GROUP._replace(p=0.3))
     updates = []
     for _ in range(40):
         before = weights(arm)
@@ -83,7 +87,7 @@ def test_between_refreshes_a_stale_arm_does_not_look_at_its_batch():
 
 
 def test_a_layer_call_updates_its_module_and_predictor_alone():
-    arm = make_arm("stochastic", Experiment(p=1.0), GROUP)
+    arm = make_arm("stochastic", Experiment(), GROUP)
     arm.step(*batch())  # Predictors start at zero; from here all move.
     arm.step(*batch())
     for k, expected in enumerate(
@@ -95,6 +99,44 @@ def test_a_layer_call_updates_its_module_and_predictor_alone():
 
 
 def test_stochastic_updates_count_the_layers_they_update():
-    arm = make_arm("stochastic", Experiment(p=0.5), GROUP)
+    arm = make_arm("stochastic", Experiment(), GROUP._replace(p=0.5))
     counts = [arm.step(*batch()) for _ in range(40)]
     assert set(counts) <= {0, 1, 2, 3} and 40 <= sum(counts) <= 80
+
+
+@pytest.mark.parametrize("kind", ["backprop", "stochastic"])
+def test_bookkeeping_writes_once_a_step_and_changes_no_weight(
+    kind, monkeypatch
+):
+    written = []
+    monkeypatch.setattr(
+        tf.summary, "write", lambda name, value: written.append(name)
+    )
+    bare, logged = (make_arm(kind + end, Experiment(), GROUP) for end in LOGS)
+    bare.step(*batch())
+    assert written == []
+    logged.step(*batch())
+    assert sorted(written) == ["accuracy", "loss"]
+    for a, b in zip(weights(bare), weights(logged), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_written_are_the_loss_and_accuracy_of_the_batch(monkeypatch):
+    written = {}
+    monkeypatch.setattr(tf.summary, "write", written.__setitem__)
+    arm = make_arm("backprop-logged", Experiment(), GROUP)
+    x, y = batch()
+    logits = arm.model(x, training=True)
+    arm.step(x, y)
+    right = np.mean(np.argmax(logits, axis=1) == y.numpy())
+    losses = keras.losses.sparse_categorical_crossentropy(y, logits, True)
+    assert float(written["accuracy"]) == pytest.approx(right)
+    assert float(written["loss"]) == pytest.approx(np.mean(losses))
+
+
+def test_summaries_go_into_a_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    arm = make_arm("backprop-logged", Experiment(), GROUP)
+    arm.step(*batch())
+    (folder,) = tmp_path.glob("dni_lesson*")
+    assert any("tfevents" in file.name for file in folder.iterdir())

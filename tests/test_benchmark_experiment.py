@@ -1,6 +1,7 @@
 from dni_lesson.benchmark.experiment import ARMS, PRESETS, Experiment
 
 import pytest
+import tensorflow as tf
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,9 @@ import pytest
         ({"depths": (1,)}, "`depths`. Expected an integer >= 2"),
         ({"data": "cifar"}, "`data`. Expected one of 'digits', 'mnist'"),
         ({"epochs": 0}, "`epochs`. Expected an integer >= 1"),
-        ({"p": 1.5}, "`p`. Expected a number > 0 and <= 1"),
+        ({"p": (0.5, 1.5)}, "`p`. Expected a number > 0 and <= 1"),
+        ({"p": 0.2}, "`p`. Expected a tuple"),
+        ({"device": "TPU"}, "`device`. Expected one of 'CPU', 'GPU'"),
         ({"learning_rate": 0.0}, "`learning_rate`. Expected a number > 0"),
     ],
 )
@@ -23,16 +26,35 @@ def test_a_wrong_setting_is_refused_by_name(setting, message):
 
 
 def test_groups_finish_one_seed_before_the_next():
-    groups = Experiment(depths=(3, 4), units=(8,), seeds=(0, 1)).groups()
+    groups = Experiment(
+        depths=(3, 4), units=(8,), p=(0.1, 1.0), seeds=(0, 1)
+    ).groups()
     assert [tuple(group) for group in groups] == [
-        (3, 8, 0),
-        (4, 8, 0),
-        (3, 8, 1),
-        (4, 8, 1),
+        (3, 8, 0.1, 0),
+        (3, 8, 1.0, 0),
+        (4, 8, 0.1, 0),
+        (4, 8, 1.0, 0),
+        (3, 8, 0.1, 1),
+        (3, 8, 1.0, 1),
+        (4, 8, 0.1, 1),
+        (4, 8, 1.0, 1),
     ]
 
 
-def test_the_full_preset_has_every_arm_three_seeds_and_depths_3_to_6():
+def test_the_full_preset_has_every_rule_and_control_and_depths_3_to_6():
     full = PRESETS["full"]
-    assert full.arms == tuple(ARMS) and len(full.seeds) >= 3
+    bare = tuple(name for name in ARMS if not name.endswith("-logged"))
+    assert full.arms == bare and len(full.seeds) >= 3
     assert full.depths == (3, 4, 5, 6) and full.data == "mnist"
+
+
+def test_a_gpu_that_is_not_there_is_refused_and_one_that_is_is_used(
+    monkeypatch,
+):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert Experiment().device == "CPU"
+    with pytest.raises(ValueError, match="`device`. Expected 'CPU'"):
+        Experiment(device="GPU")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["0"])
+    assert Experiment().device == "GPU"
+    assert Experiment(device="CPU").device == "CPU"

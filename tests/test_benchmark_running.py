@@ -122,7 +122,8 @@ def test_rows_survive_the_file(rows, tmp_path):
     pd.testing.assert_frame_equal(again, results.frame, check_dtype=False)
     experiment = Experiment(arms=("backprop", "cdni"), epochs=2, **SMALL)
     assert (
-        Results(tmp_path / "rows.csv").missing(experiment, Group(2, 8, 0)) == []
+        Results(tmp_path / "rows.csv").missing(experiment, Group(2, 8, 0.2, 0))
+        == []
     )
 
 

@@ -6,6 +6,10 @@ per example and iteration. Every arm trains by Adam with the same learning rate
 from the same initial weights, and XLA compiles each of its steps.
 """
 
+import shutil
+import tempfile
+import weakref
+
 from dni_lesson.costs import crosses, layer_macs, step_macs
 from dni_lesson.networks import mlp
 
@@ -22,12 +26,13 @@ def make_arm(name, experiment, group):
         experiment: `Experiment`.
         group: `Group`.
     """
-    rule, predictor_units = name, ()
-    if name == "dni-2x1024":
+    kind, logged, _ = name.partition("-logged")
+    rule, predictor_units = kind, ()
+    if kind == "dni-2x1024":
         rule, predictor_units = "dni", (1024, 1024)
-    elif name == "stochastic":
+    elif kind == "stochastic":
         rule = "cdni"
-    elif name in ("stale", "skipping"):
+    elif kind in ("stale", "skipping"):
         rule = "backprop"
     model = mlp(
         group.depth,
@@ -36,15 +41,19 @@ def make_arm(name, experiment, group):
         seed=group.seed,
         predictor_units=predictor_units,
     )
-    rate, p = experiment.learning_rate, experiment.p
+    rate = experiment.learning_rate
     chance = np.random.default_rng(group.seed)
-    if name == "stale":
-        return StaleSteps(model, rate, experiment.refresh)
-    if name == "skipping":
-        return SkippedSteps(model, rate, p, chance)
-    if name == "stochastic":
-        return LayerSteps(model, rate, p, chance)
-    return WholeSteps(model, rate)
+    if kind == "stale":
+        arm = StaleSteps(model, rate, experiment.refresh)
+    elif kind == "skipping":
+        arm = SkippedSteps(model, rate, group.p, chance)
+    elif kind == "stochastic":
+        arm = LayerSteps(model, rate, group.p, chance)
+    else:
+        arm = WholeSteps(model, rate)
+    if logged:
+        arm.write_summaries()
+    return arm
 
 
 def _loss():
@@ -62,6 +71,7 @@ class Arm:
     def __init__(self, model, macs, optimizers, calls):
         self.model, self.macs = model, macs
         self._optimizers, self._calls = optimizers, calls
+        self._writer, self._written = None, 0
 
     def compile_steps(self, x, y):
         """Compiles all calls for batches of this shape, changing no weight."""
@@ -77,6 +87,24 @@ class Arm:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
 
+    def write_summaries(self):
+        """From now on, bookkeeping is part of the step, as it often is.
+
+        Where a step updates the top module, loss and accuracy of its batch are
+        written for TensorBoard, into a folder that the process's end removes.
+        """
+        folder = tempfile.mkdtemp(prefix="dni_lesson")
+        self._writer = tf.summary.create_file_writer(folder)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def _write(self, logs):
+        """Writes a dict of numbers, if summaries are wanted at all."""
+        if self._writer is not None:
+            self._written += 1
+            with self._writer.as_default(step=self._written):
+                for name, value in logs.items():
+                    tf.summary.write(name, value)
+
 
 class WholeSteps(Arm):
     """Every layer at every iteration, in one compiled call."""
@@ -85,14 +113,16 @@ class WholeSteps(Arm):
         self._layers = len(model.modules)
         if not all(crosses(interface) for interface in model.interfaces):
             self._layers = 1  # `local`: the top module alone learns.
-        model.compile(keras.optimizers.Adam(learning_rate), _loss())
+        model.compile(
+            keras.optimizers.Adam(learning_rate), _loss(), metrics=["accuracy"]
+        )
         step = tf.function(
             lambda x, y: model.train_step((x, y)), jit_compile=True
         )
         super().__init__(model, step_macs(model), [model.optimizer], [step])
 
     def step(self, x, y):
-        self._calls[0](x, y)
+        self._write(self._calls[0](x, y))
         return self._layers
 
 
@@ -170,12 +200,17 @@ class LayerSteps(Arm):
             self._chance.random(len(self._calls)) < self._p
         )
         for k in updated:
-            self._calls[k](x, y)
+            logs = self._calls[k](x, y)
+            if k == len(self._calls) - 1:
+                self._write(logs)
         return len(updated)
 
 
 def _layer_call(model, k, optimizer):
-    """Returns the compiled update of module `k` and its predictor."""
+    """Returns the compiled update of module `k` and its predictor.
+
+    That of the last module returns the loss and the accuracy of the batch.
+    """
     modules, interfaces, loss = model.modules, model.interfaces, _loss()
     last = k == len(modules) - 1
     variables = list(modules[k].trainable_variables)
@@ -194,12 +229,15 @@ def _layer_call(model, k, optimizer):
                 h = interfaces[k](h, y, training=True)
                 h = modules[k + 1](h, training=True)
             if k + 1 < len(interfaces):  # The target is bootstrapped.
-                pushed = interfaces[k + 1].synthetic_gradient(h, y)
+                pushed, target = interfaces[k + 1].synthetic_gradient(h, y), h
             else:
-                h = loss(y, h)
+                target = loss(y, h)
         gradients = tape.gradient(
-            h, [one.value for one in variables], output_gradients=pushed
+            target, [one.value for one in variables], output_gradients=pushed
         )
         optimizer.apply(gradients, variables)
+        if last:
+            right = keras.metrics.sparse_categorical_accuracy(y, h)
+            return {"loss": target, "accuracy": tf.reduce_mean(right)}
 
     return call

@@ -12,10 +12,10 @@ import tensorflow as tf
 def environment():
     """Returns a dict of what a reader needs to compare results.
 
-    Keys: `device` (`"CPU"` or the names of the GPUs), `cpu` (model), `cores`,
-    `threads` (of TensorFlow, within an operation), `python`, `tensorflow`,
-    `keras`, `commit` (of this repository, `"-"` if unknown; `+` marks changes
-    that are not committed).
+    Keys: `device_name` (`"CPU"` or the names of the GPUs that TensorFlow sees),
+    `cpu` (model), `cores`, `threads` (of TensorFlow, within an operation),
+    `python`, `tensorflow`, `keras`, `commit` (of this repository, `"-"` if
+    unknown; `+` marks changes that are not committed).
     """
     gpus = tf.config.list_physical_devices("GPU")
     names = [
@@ -25,7 +25,7 @@ def environment():
     # 0 is TensorFlow's word for "as many threads as there are cores".
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     return {
-        "device": ", ".join(names) or "CPU",
+        "device_name": ", ".join(names) or "CPU",
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "threads": threads or os.cpu_count(),

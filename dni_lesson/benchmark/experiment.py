@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from dni_lesson.checks import check_choice, check_int, check_positive
 
+import tensorflow as tf
+
 # What each arm of the comparison is.
 ARMS = {
     "backprop": "the true gradient, every layer at every step",
@@ -16,10 +18,13 @@ ARMS = {
     "stale": "control: the true gradient of every n-th step, held in between",
     "skipping": "control: backprop that takes a step with probability p only",
     "stochastic": "cDNI, each layer with probability p, a call for each",
+    "backprop-logged": "backprop that writes a summary at every iteration",
+    "stochastic-logged": "`stochastic`; a summary when the top layer learns",
 }
 DATA = ("digits", "mnist")
+DEVICES = ("CPU", "GPU")
 # What takes several values in one experiment; all else its runs share.
-VARIED = ("arms", "depths", "units", "seeds")
+VARIED = ("arms", "depths", "units", "p", "seeds")
 
 
 class Group(NamedTuple):
@@ -27,6 +32,7 @@ class Group(NamedTuple):
 
     depth: int
     units: int
+    p: float
     seed: int
 
 
@@ -38,6 +44,8 @@ class Experiment:
         arms: Tuple of names in `ARMS`; they take turns in every round.
         depths: Tuple of integers >= 2, numbers of weight layers.
         units: Tuple of integers >= 1, widths of the hidden layers.
+        p: Tuple of floats in (0, 1], the probability of `skipping` and
+            `stochastic`; the other arms run beside them for each value.
         seeds: Tuple of integers >= 0, of weights, order and chance.
         data: `"digits"` (4,000 training digits, of which `validation` are held
             out; 1,000 test digits) or `"mnist"` (60,000 and 10,000).
@@ -48,8 +56,9 @@ class Experiment:
         validation: Integer >= 1, training digits held out. Test digits choose
             nothing.
         learning_rate: Float > 0, of Adam, for all arms.
-        p: Float in (0, 1], the probability of `skipping` and `stochastic`.
         refresh: Integer >= 1, the n of `stale`.
+        device: `"CPU"`, `"GPU"`, or `None` for the GPU where TensorFlow sees
+            one, else the CPU.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -58,6 +67,7 @@ class Experiment:
     arms: tuple = ("backprop", "cdni", "dni", "local")
     depths: tuple = (4,)
     units: tuple = (256,)
+    p: tuple = (0.2,)
     seeds: tuple = (0, 1, 2)
     data: str = "digits"
     epochs: int = 5
@@ -65,8 +75,8 @@ class Experiment:
     rounds: int = 2
     validation: int = 500
     learning_rate: float = 1e-3
-    p: float = 0.2
     refresh: int = 10
+    device: str | None = None
 
     def __post_init__(self):
         for name in VARIED:
@@ -91,16 +101,31 @@ class Experiment:
         for name in ("epochs", "batch_size", "rounds", "validation", "refresh"):
             check_int(name, getattr(self, name), at_least=1)
         check_positive("learning_rate", self.learning_rate)
-        check_positive("p", self.p, at_most=1)
+        for value in self.p:
+            check_positive("p", value, at_most=1)
+        self._check_device()
+
+    def _check_device(self):
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))
+        if self.device is None:
+            object.__setattr__(self, "device", "GPU" if has_gpu else "CPU")
+        check_choice("device", self.device, DEVICES)
+        if self.device == "GPU" and not has_gpu:
+            raise ValueError(
+                "`device`. Expected 'CPU', as TensorFlow sees no GPU here. "
+                "Received: device='GPU'"
+            )
 
     def groups(self):
         """Returns the list of `Group`s, seeds outermost.
 
-        All depths and widths of one seed come before the next seed, so that
-        an interrupted benchmark has whole seeds.
+        All else of one seed comes before the next seed, so that an interrupted
+        benchmark has whole seeds.
         """
-        products = itertools.product(self.seeds, self.depths, self.units)
-        return [Group(depth, units, seed) for seed, depth, units in products]
+        products = itertools.product(
+            self.seeds, self.depths, self.units, self.p
+        )
+        return [Group(*rest, seed) for seed, *rest in products]
 
     def settings(self):
         """Returns a dict of the settings that all runs share."""
@@ -116,9 +141,34 @@ PRESETS = {
         seeds=(0, 1),
     ),
     "full": Experiment(
-        arms=tuple(ARMS),
+        arms=(
+            "backprop",
+            "cdni",
+            "dni",
+            "dni-2x1024",
+            "local",
+            "stale",
+            "skipping",
+            "stochastic",
+        ),
         depths=(3, 4, 5, 6),
         data="mnist",
+        rounds=4,
+        validation=5000,
+    ),
+    # Where a headline can come from: the same runs counted in several ways.
+    "forensic": Experiment(
+        arms=(
+            "backprop",
+            "cdni",
+            "skipping",
+            "stochastic",
+            "backprop-logged",
+            "stochastic-logged",
+        ),
+        p=(0.05, 0.1, 0.2, 0.5, 1.0),
+        data="mnist",
+        epochs=3,
         rounds=4,
         validation=5000,
     ),

@@ -113,7 +113,7 @@ def markdown(frame, targets=TARGETS):
         "# Backprop against synthetic gradients: measured",
         "",
         "{data}, batch {batch_size}, {epochs} epochs, Adam {learning_rate:g}; "
-        "p = {p:g}, n = {refresh}. Device {device}, {cpu}, {cores} cores, "
+        "n = {refresh}. Device {device} ({device_name}), {cpu}, {cores} cores, "
         "{threads} threads; TensorFlow {tensorflow}, Keras {keras}, Python "
         "{python}, commit {commit}.".format(**frame.iloc[0]),
         "",

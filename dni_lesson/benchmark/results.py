@@ -16,11 +16,12 @@ MEASURED = [
     "seconds",
     "layer_updates",
     "macs",
+    "peak_mib",
     "validation_error",
     "test_error",
 ]
 ENVIRONMENT = [
-    "device",
+    "device_name",
     "cpu",
     "cores",
     "threads",
@@ -47,6 +48,7 @@ class Results:
         frame: `pandas.DataFrame` with the columns `COLUMNS`. `seconds` and
             `layer_updates` are those of the round alone, errors in percent
             after it; `step` counts iterations, the compiling ones left out;
+            `peak_mib` is the peak memory of a process with this arm alone;
             `run` is the same for arms that took turns with each other.
 
     Raises:

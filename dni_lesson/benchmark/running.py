@@ -6,6 +6,7 @@ import uuid
 
 from dni_lesson.benchmark.arms import make_arm
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.benchmark.memory import peak_mib
 from dni_lesson.data import load_digits, load_mnist
 
 import keras
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 # Seconds on two cores, for the estimate alone.
-_COMPILING, _EVALUATING = 4.0, 0.1
+_COMPILING, _STARTING, _EVALUATING = 4.0, 8.0, 0.1
 
 
 def load(experiment):
@@ -48,7 +49,7 @@ def seconds_for(experiment, group, arms, data):
     evaluated = len(arms) * experiment.epochs * experiment.rounds
     return (
         macs * examples / _macs_per_second()
-        + _COMPILING * len(arms)
+        + (_COMPILING + _STARTING) * len(arms)
         + _EVALUATING * evaluated
     )
 
@@ -82,20 +83,29 @@ def run_group(experiment, group, arms, data, on_round=lambda done, total: None):
     Returns:
         List of dicts with the keys `COLUMNS` of the results.
     """
-    shared = {
-        "run": uuid.uuid4().hex[:12],
-        **group._asdict(),
-        **experiment.settings(),
-        **environment(),
-    }
+    with tf.device(experiment.device):
+        return list(_run_group(experiment, group, arms, data, on_round))
+
+
+def _run_group(experiment, group, arms, data, on_round):
     x, y = data["train"]
     rounds = list(_rounds(experiment, group, len(x)))
-    made = {}
+    run, made, shared = uuid.uuid4().hex[:12], {}, {}
+    where = experiment.batch_size, experiment.device
     for name in arms:
         keras.utils.set_random_seed(group.seed)
         made[name] = make_arm(name, experiment, group)
         made[name].compile_steps(*_tensors(x, y, rounds[0][0]))
-    steps, rows = 0, []
+        shared[name] = {
+            "run": run,
+            "arm": name,
+            **group._asdict(),
+            **experiment.settings(),
+            "macs": made[name].macs,
+            "peak_mib": peak_mib(name, group.depth, group.units, *where),
+            **environment(),
+        }
+    steps = 0
     for number, batches in enumerate(rounds, 1):
         turn = number % len(arms)
         measured = {}
@@ -105,19 +115,16 @@ def run_group(experiment, group, arms, data, on_round=lambda done, total: None):
         steps += len(batches)
         for name, arm in made.items():
             seconds, updates = measured[name]
-            row = {
-                "arm": name,
+            yield {
+                **shared[name],
                 "round": number,
                 "step": steps,
                 "seconds": seconds,
                 "layer_updates": updates,
-                "macs": arm.macs,
                 "validation_error": _error(arm.model, *data["validation"]),
                 "test_error": _error(arm.model, *data["test"]),
             }
-            rows.append({**shared, **row})
         on_round(number, len(rounds))
-    return rows
 
 
 def _rounds(experiment, group, examples):
