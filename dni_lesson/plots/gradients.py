@@ -1,0 +1,70 @@
+"""True against synthetic gradients: over time, and value by value."""
+
+from dni_lesson.plots.colors import COLORS
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+
+
+def plot_agreement(history, measure="cosine", ax=None):
+    """Draws how well synthetic gradients agree with the true ones over steps.
+
+    Args:
+        history: The `history` of a `GradientMonitor`.
+        measure: String: `"cosine"`, `"sign_agreement"`, `"norm_ratio"` or
+            `"relative_error"`. Default `"cosine"`.
+        ax: Matplotlib axes. Default: the current ones.
+
+    Returns:
+        The axes.
+    """
+    ax = ax or plt.gca()
+    frame = pd.DataFrame(history)
+    boundaries = sorted(frame["boundary"].unique())
+    # Lighter near the input, where a prediction is of a prediction.
+    shades = sns.light_palette(COLORS["synthetic"], len(boundaries) + 1)[1:]
+    for boundary, shade in zip(boundaries, shades, strict=True):
+        rows = frame[frame["boundary"] == boundary]
+        ax.plot(
+            rows["step"],
+            rows[measure],
+            marker="o",
+            markersize=3,
+            color=shade,
+            label=f"boundary {boundary}",
+        )
+    ideal = {"cosine": 1.0, "sign_agreement": 1.0, "norm_ratio": 1.0}
+    ax.axhline(ideal.get(measure, 0.0), color=COLORS["true"], linewidth=1)
+    ax.set(xlabel="training step", ylabel=measure.replace("_", " "))
+    ax.legend(frameon=False)
+    sns.despine(ax=ax)
+    return ax
+
+
+def plot_gradient_pair(true, synthetic, ax=None):
+    """Draws each value of a synthetic gradient against the true one.
+
+    Args:
+        true: Array of any shape.
+        synthetic: Array of the same shape.
+        ax: Matplotlib axes. Default: the current ones.
+
+    Returns:
+        The axes.
+    """
+    ax = ax or plt.gca()
+    true, synthetic = true.ravel(), synthetic.ravel()
+    ax.scatter(
+        true, synthetic, s=4, alpha=0.3, color=COLORS["synthetic"], linewidths=0
+    )
+    limit = max(abs(true).max(), abs(synthetic).max(), 1e-12)
+    ax.plot([-limit, limit], [-limit, limit], color=COLORS["true"], linewidth=1)
+    ax.set(
+        xlim=(-limit, limit),
+        ylim=(-limit, limit),
+        xlabel="true gradient",
+        ylabel="synthetic gradient",
+    )
+    sns.despine(ax=ax)
+    return ax

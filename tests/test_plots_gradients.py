@@ -1,0 +1,41 @@
+from dni_lesson import plots
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+HISTORY = {
+    "step": [1, 1, 2, 2],
+    "boundary": [1, 2, 1, 2],
+    "cosine": [0.1, 0.5, 0.2, 0.6],
+    "relative_error": [0.9, 0.8, 0.7, 0.6],
+}
+
+
+@pytest.fixture
+def ax():
+    return plt.figure().subplots()
+
+
+def test_agreement_has_one_line_per_boundary_and_the_ideal(ax):
+    plots.plot_agreement(HISTORY, ax=ax)
+    assert list(ax.lines[0].get_ydata()) == [0.1, 0.2]
+    assert list(ax.lines[1].get_xdata()) == [1, 2]
+    assert ax.lines[2].get_ydata()[0] == 1.0
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["boundary 1", "boundary 2"]
+
+
+def test_the_ideal_relative_error_is_zero(ax):
+    plots.plot_agreement(HISTORY, "relative_error", ax=ax)
+    assert ax.lines[2].get_ydata()[0] == 0.0
+    assert ax.get_ylabel() == "relative error"
+
+
+def test_a_gradient_pair_is_a_scatter_around_the_diagonal(ax):
+    true = np.array([[1.0, -2.0]])
+    plots.plot_gradient_pair(true, true / 2, ax=ax)
+    np.testing.assert_array_equal(
+        ax.collections[0].get_offsets(), [[1.0, 0.5], [-2.0, -1.0]]
+    )
+    assert ax.get_xlim() == ax.get_ylim() == (-2.0, 2.0)
