@@ -1,22 +1,72 @@
 """Multiply-accumulates (MACs) of a training step, counted from the model.
 
 Time depends on the machine; this count does not. One MAC is one product and
-one sum; only `Dense` layers count, which do nearly all of the work of an MLP.
-A forward pass through `n` weights costs `n` MACs an example, the gradient of
-the weights `n` more, and the gradient of the layer's input another `n`.
+one sum; `Dense` and `Conv2D` layers count, which do nearly all of the work. A
+forward pass of `n` MACs an example is followed by the gradient of the weights,
+`n` more, and by the gradient of the layer's input, another `n`.
 """
+
+import math
+from typing import NamedTuple
 
 import keras
 
 
-def step_macs(model):
-    """Returns the MACs per example of one training step of the whole model.
+class Costs(NamedTuple):
+    """What one training step costs each module, from the input.
+
+    The fields are the arguments of `dni_lesson.speed.max_speedup`.
+
+    Attributes:
+        forward: List of integers, MACs per example of the forward passes.
+        backward: List of integers, of the backward passes; 0 for a module that
+            no gradient reaches.
+        predictor: List of integers, of the predictor above each module, its
+            prediction and its training; 0 where there is none.
+    """
+
+    forward: list
+    backward: list
+    predictor: list
+
+
+def module_macs(model):
+    """Returns the `Costs` of one training step, module by module.
 
     Counted is what the rule needs: every module runs forward; those that a
     gradient reaches run backward; the input of the network needs no gradient.
 
     Args:
-        model: A built `DecoupledModel` of `Dense` layers.
+        model: A built `DecoupledModel` of `Dense` and `Conv2D` layers, images
+            with channels last.
+
+    Example:
+
+    >>> from dni_lesson.costs import module_macs
+    >>> module_macs(dni.mlp(depth=3, rule="cdni")).predictor
+    [136192, 136192, 0]
+    """
+    costs = Costs([], [], [])
+    sends_down = False
+    for module, interface in model.stages():
+        first, *rest = _products(module) or [0]
+        learns = crosses(interface)
+        costs.forward.append(first + sum(rest))
+        backward = first + 2 * sum(rest) + first * sends_down
+        costs.backward.append(backward if learns else 0)
+        predicted = learns and interface is not None
+        costs.predictor.append(
+            _predictor_macs(interface.predictor) if predicted else 0
+        )
+        sends_down = learns  # The module above has a reader for it.
+    return costs
+
+
+def step_macs(model):
+    """Returns the MACs per example of one training step of the whole model.
+
+    Args:
+        model: As for `module_macs`.
 
     Example:
 
@@ -24,19 +74,7 @@ def step_macs(model):
     >>> step_macs(dni.mlp(rule="backprop")), step_macs(dni.mlp(rule="cdni"))
     (802304, 1210880)
     """
-    stages = model.stages()
-    total = 0
-    for k, (module, interface) in enumerate(stages):
-        total += sum(_weights(module))
-        if not crosses(interface):
-            continue
-        total += sum(_weights(module)) + sum(_weights(module)[1:])
-        below = stages[k - 1][1] if k else None
-        if k and crosses(below):
-            total += _weights(module)[0]
-        if interface is not None:
-            total += _predictor_macs(interface.predictor)
-    return total
+    return sum(map(sum, module_macs(model)))
 
 
 def layer_macs(model, k):
@@ -52,30 +90,33 @@ def layer_macs(model, k):
     """
     modules, interfaces = model.modules, model.interfaces
     last = k == len(modules) - 1
-    total = sum(sum(_weights(module)) for module in modules[: k + 2])
-    total += sum(_weights(modules[k])) + sum(_weights(modules[k])[1:])
+    total = sum(sum(_products(module)) for module in modules[: k + 2])
+    total += sum(_products(modules[k])) + sum(_products(modules[k])[1:])
     if last:
         return total
     total += _predictor_macs(interfaces[k].predictor)
-    total += sum(_weights(modules[k + 1]))
+    total += sum(_products(modules[k + 1]))
     if k + 1 < len(interfaces):
-        total += sum(_weights(interfaces[k + 1].predictor))
+        total += sum(_products(interfaces[k + 1].predictor))
     return total
 
 
-def _weights(layer):
-    """Returns the sizes of all `Dense` kernels, from the input."""
+def _products(layer):
+    """Returns the MACs of each layer's forward pass, from the input."""
     if isinstance(layer, keras.layers.Dense):
-        return [layer.kernel.shape[0] * layer.kernel.shape[1]]
+        return [math.prod(layer.kernel.shape)]
+    if isinstance(layer, keras.layers.Conv2D):
+        places = math.prod(layer.output.shape[1:-1])
+        return [math.prod(layer.kernel.shape) * places]
     return [
-        size for one in getattr(layer, "layers", []) for size in _weights(one)
+        macs for one in getattr(layer, "layers", []) for macs in _products(one)
     ]
 
 
 def _predictor_macs(predictor):
     """Forward, weights, and all inputs but the first, which is stopped."""
-    weights = _weights(predictor)
-    return 2 * sum(weights) + sum(weights[1:])
+    products = _products(predictor)
+    return 2 * sum(products) + sum(products[1:])
 
 
 def crosses(interface):

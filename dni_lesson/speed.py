@@ -1,11 +1,13 @@
 """How fast the workers of a timetable are, and how fast they could ever be.
 
 A timetable shows every event; these functions say in one number what it means.
-Like the timetable they are plain arithmetic, without Keras.
+Like the timetable they are plain arithmetic: costs may be seconds or counts.
 """
 
 import statistics
 
+from dni_lesson.checks import check_positive
+from dni_lesson.cuts import best_cut, join
 from dni_lesson.timetable import check_costs
 
 
@@ -68,17 +70,19 @@ def staleness(events):
     ]
 
 
-def max_speedup(forward, backward, predictor=None):
+def max_speedup(forward, backward, predictor=None, workers=None):
     """Returns the most that decoupling can gain over one worker.
 
     One worker that trains by backprop needs `sum(forward + backward)` for a
     mini-batch. Decoupled workers are as slow as the slowest of them, which
-    does `forward + backward + predictor` for its module.
+    does `forward + backward + predictor` for its part.
 
     Args:
         forward: Sequence of floats > 0, one cost per module.
         backward: Sequence of floats > 0.
         predictor: Sequence of floats >= 0, the last 0. Default: all 0.
+        workers: Integer >= 1: at most so many share the modules, in the best
+            cut. Default: one worker for each module.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -88,6 +92,69 @@ def max_speedup(forward, backward, predictor=None):
     >>> max_speedup([1, 1], [2, 2], [1, 0])
     1.5
     """
-    forward, backward, predictor = check_costs(forward, backward, predictor)
-    slowest = max(map(sum, zip(forward, backward, predictor, strict=True)))
-    return (sum(forward) + sum(backward)) / slowest
+    costs = check_costs(forward, backward, predictor)
+    one_worker = sum(costs[0]) + sum(costs[1])
+    if workers is not None:
+        costs = join(best_cut(*costs, workers), *costs)
+    return one_worker / _slowest(costs)
+
+
+def fewest_workers(speedup, forward, backward, predictor=None):
+    """Returns how many workers a speed-up over one worker takes at least.
+
+    Args:
+        speedup: Float > 0, how many times as fast as one worker.
+        forward, backward, predictor: As in `max_speedup`.
+
+    Returns:
+        Integer, or `None` if not even a worker for each module is enough.
+
+    Example:
+
+    >>> fewest_workers(3, [1] * 9, [2] * 9)
+    3
+    """
+    check_positive("speedup", speedup)
+    costs = check_costs(forward, backward, predictor)
+    for workers in range(1, len(costs[0]) + 1):
+        if max_speedup(*costs, workers=workers) >= speedup:
+            return workers
+    return None
+
+
+def needed_delay(speedup, forward, backward, predictor=None):
+    """Returns the link delay that makes decoupled workers so much faster.
+
+    The comparison is with locked workers over the same cut. These pay two
+    crossings of each boundary for a mini-batch, `sum(forward + backward) +
+    2 * (K - 1) * delay` for K modules; decoupled workers hide them.
+
+    Args:
+        speedup: Float > 0, how many times as fast as locked workers.
+        forward, backward, predictor: As in `max_speedup`, at least two modules.
+
+    Returns:
+        Float >= 0, in the units of the costs; 0 if no delay is needed.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    >>> needed_delay(3, [1, 1], [2, 2], [1, 0])
+    3.0
+    """
+    check_positive("speedup", speedup)
+    costs = check_costs(forward, backward, predictor)
+    crossings = 2 * (len(costs[0]) - 1)
+    if crossings == 0:
+        raise ValueError(
+            "`forward`. Expected two or more modules, so that there is a link. "
+            f"Received: forward={forward!r}"
+        )
+    work = sum(costs[0]) + sum(costs[1])
+    return max(speedup * _slowest(costs) - work, 0.0) / crossings
+
+
+def _slowest(costs):
+    return max(map(sum, zip(*costs, strict=True)))

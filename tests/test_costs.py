@@ -1,5 +1,7 @@
 import dni_lesson as dni
-from dni_lesson.costs import layer_macs, step_macs
+from dni_lesson.costs import layer_macs, module_macs, step_macs
+
+import keras
 
 # 784-256-256-256-10, counted by hand.
 FIRST, HIDDEN, LAST = 784 * 256, 256 * 256, 256 * 10
@@ -24,6 +26,37 @@ def test_a_hidden_predictor_also_pushes_gradients_back_between_its_layers():
     into, between, out = 256 * 1024, 1024 * 1024, 1024 * 256
     predictor = 2 * (into + between + out) + between + out
     assert step_macs(model) - backprop == predictor
+
+
+def test_each_module_is_counted_by_hand():
+    forward, backward, predictor = module_macs(dni.mlp(rule="cdni"))
+    assert forward == [FIRST, HIDDEN, HIDDEN, LAST]
+    assert backward == [FIRST, 2 * HIDDEN, 2 * HIDDEN, 2 * LAST]
+    assert predictor == [2 * PREDICTOR] * 3 + [0]
+    assert module_macs(dni.mlp(rule="backprop")).predictor == [0] * 4
+
+
+def test_where_no_gradient_crosses_only_the_top_runs_backward():
+    assert module_macs(dni.mlp(rule="local")).backward == [0, 0, 0, LAST]
+    assert module_macs(dni.mlp(rule="local")).predictor == [0] * 4
+
+
+def test_a_module_may_have_several_layers_and_convolutions():
+    lower = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(4, 3),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(5),
+        ]
+    )
+    upper = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    model = dni.DecoupledModel([lower, upper], [None])
+    convolution = 3 * 3 * 1 * 4 * 6 * 6  # A kernel at each of 6 x 6 places.
+    dense, last = 3 * 3 * 4 * 5, 5 * 3
+    assert module_macs(model).forward == [convolution + dense, last]
+    assert module_macs(model).backward == [convolution + 2 * dense, 2 * last]
 
 
 def test_under_the_local_rule_only_the_top_module_runs_backward():

@@ -1,6 +1,15 @@
 """Timetables against the formulas that textbooks give for them."""
 
-from dni_lesson.speed import idle_fraction, max_speedup, staleness, step_time
+import dni_lesson as dni
+from dni_lesson.costs import module_macs
+from dni_lesson.speed import (
+    fewest_workers,
+    idle_fraction,
+    max_speedup,
+    needed_delay,
+    staleness,
+    step_time,
+)
 from dni_lesson.timetable import timetable
 
 import numpy as np
@@ -200,3 +209,47 @@ def test_the_bound_is_reached_in_a_long_run(seed):
 def test_bound_of_bad_costs():
     with pytest.raises(ValueError, match="`backward`. Expected .* 2 modules"):
         max_speedup([1, 1], [1])
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4, 100])
+def test_no_number_of_workers_doubles_the_speed_of_the_course_network(workers):
+    costs = module_macs(dni.mlp(rule="backprop"))
+    bound = max_speedup(*costs, workers=workers)
+    assert 1.9 < bound <= 2.0
+    assert max_speedup(*costs, workers=1) == 1.0
+    assert fewest_workers(2.001, *costs) is None
+
+
+@pytest.mark.parametrize(("sigma", "expected"), [(0, 3), (0.5, 4), (2, 4)])
+def test_one_worker_less_than_the_fewest_is_too_slow(sigma, expected):
+    costs = [[1] * 24, [2] * 24, [3 * sigma] * 23 + [0]]
+    fewest = fewest_workers(3, *costs)
+    assert fewest == expected
+    assert max_speedup(*costs, workers=fewest) >= 3
+    assert max_speedup(*costs, workers=fewest - 1) < 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("speedup", [3, 5])
+def test_the_needed_delay_makes_timetables_so_much_faster(seed, speedup):
+    costs = random_costs(np.random.default_rng(seed), modules=4)
+    delay = needed_delay(speedup, **costs)
+    locked = timetable("locked", **costs, link_delay=delay)
+    decoupled = timetable(
+        "decoupled", **costs, link_delay=delay, minibatches=100
+    )
+    ratio = step_time(locked) / step_time(decoupled)
+    assert ratio == pytest.approx(speedup, rel=BUNCHES)
+
+
+def test_no_delay_is_needed_for_what_fast_links_give():
+    assert needed_delay(2, **equal(4)) == 0.0
+
+
+def test_delays_and_workers_are_asked_for_in_range():
+    with pytest.raises(ValueError, match="`forward`. Expected two or more"):
+        needed_delay(3, [1], [2])
+    with pytest.raises(ValueError, match="`speedup`. Expected a number > 0"):
+        needed_delay(0, [1, 1], [2, 2])
+    with pytest.raises(ValueError, match="`speedup`"):
+        fewest_workers(-1, [1, 1], [2, 2])
