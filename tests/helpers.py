@@ -1,10 +1,13 @@
 """What several tests need: small models, small data, one layer contract."""
 
+from dni_lesson.benchmark.experiment import Experiment
+from dni_lesson.benchmark.results import COLUMNS
 from dni_lesson.exercises import EXERCISES
 from dni_lesson.exercises.exercise import report
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 
@@ -84,3 +87,43 @@ def assert_refused(name, answer, message):
     assert told.startswith(f"Exercise {name}: not yet.")
     assert message in told
     assert "Hint" in told
+
+
+def two_arms_and_a_control(p):
+    """Returns the seconds and layer-updates of ten steps, by arm."""
+    return {"backprop": (1.0, 40), "cdni": (2.0, 40), "skipping": (0.2, 8)}
+
+
+def benchmark_rows(arms=two_arms_and_a_control, p=(0.2,), **settings):
+    """Returns made-up rows of results: two seeds, two rounds of ten steps.
+
+    Args:
+        arms: Function of `p`, as `two_arms_and_a_control`.
+        p: Sequence of floats.
+        **settings: Columns to set.
+    """
+    rows = [
+        {
+            **dict.fromkeys(COLUMNS, 1),
+            **Experiment().settings(),
+            "run": f"r{seed} {chance}",
+            "arm": arm,
+            "depth": 4,
+            "units": 256,
+            "p": chance,
+            "seed": seed,
+            "round": number,
+            "step": 10 * number,
+            "seconds": seconds * (1 + seed),  # The machine got slower.
+            "layer_updates": updates,
+            "test_error": {1: 8.0, 2: 4.0 + seed}[number],
+            "peak_mib": 700.0,
+            "commit": "abc",
+            **settings,
+        }
+        for chance in p
+        for seed in (0, 1)
+        for number in (1, 2)
+        for arm, (seconds, updates) in arms(chance).items()
+    ]
+    return pd.DataFrame(rows)

@@ -67,7 +67,10 @@ def _parser():
         "--out", type=pathlib.Path, default=path, help=f"rows (default: {path})"
     )
     parser.add_argument(
-        "--report", type=pathlib.Path, help="write the report here as well"
+        "--report",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="write the report here as well: .md, or .html with the figures",
     )
     parser.add_argument(
         "--list", action="store_true", help="say what the arms are, and stop"
@@ -79,6 +82,8 @@ def _parser():
 
 
 def _run(options):
+    if options.report:
+        report.check_path(options.report)
     experiment = _experiment(options)
     results = Results(options.out)
     groups = [
@@ -101,10 +106,9 @@ def _run(options):
         progress = _progress(name, clock, expected[number])
         rows = running.run_group(experiment, group, arms, data, progress)
         results.add(rows)
-    text = report.markdown(results.frame)
-    print(text)
+    print(report.markdown(results.frame))
     if options.report:
-        options.report.write_text(text)
+        report.write(options.report, results.frame)
     return 0
 
 

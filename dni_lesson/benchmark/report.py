@@ -1,165 +1,158 @@
-"""From rows to a table: the three currencies, side by side."""
+"""A results file as a page to read: Markdown, or HTML with the figures."""
 
-import warnings
+import html
+import pathlib
 
 from dni_lesson.benchmark.experiment import ARMS
+from dni_lesson.benchmark.figures import figures
+from dni_lesson.benchmark.results import ENVIRONMENT, SETTINGS
+from dni_lesson.benchmark.summary import GROUPED, TARGETS, summary
+from dni_lesson.plots.showing import encode
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
-TARGETS = (10.0, 5.0, 3.0)  # Test errors in percent.
-
-
-def rounds(frame):
-    """Returns a copy of the rows of a results file with derived columns.
-
-    `steps` of the round, `ms` per iteration, `us_per_update` (microseconds per
-    layer-update, NaN where no layer was updated), the sums so far `time`,
-    `updates`; and, in comparison with the backprop arm of the same run and
-    round, `per_iteration` and `per_update`: how many times as fast (NaN where
-    backprop took no turn with it).
-    """
-    keys = ["run", "arm"]
-    frame = frame.sort_values([*keys, "round"]).copy()
-    grouped = frame.groupby(keys)
-    frame["steps"] = grouped["step"].diff().fillna(frame["step"])
-    frame["ms"] = 1e3 * frame["seconds"] / frame["steps"]
-    updates = frame["layer_updates"].where(frame["layer_updates"] > 0)
-    frame["us_per_update"] = 1e6 * frame["seconds"] / updates
-    frame["time"] = grouped["seconds"].cumsum()
-    frame["updates"] = grouped["layer_updates"].cumsum()
-    base = frame[frame["arm"] == "backprop"].set_index(["run", "round"])
-    index = pd.MultiIndex.from_frame(frame[["run", "round"]])
-    for name, of in (("per_iteration", "ms"), ("per_update", "us_per_update")):
-        frame[name] = base[of].reindex(index).to_numpy() / frame[of]
-    return frame
+SUFFIXES = (".md", ".html")
+TITLE = "Backprop against synthetic gradients: measured"
+NOTE = (
+    "Times are medians over rounds in which the arms took turns, in brackets "
+    'the quartiles; the columns "x as fast" compare with backprop inside a '
+    "round. Errors are test errors, mean over seeds and 95 % bootstrap "
+    "interval (rough where seeds are few). Peak memory is that of a process "
+    "that trains the arm alone. Compiling and evaluating do not count."
+)
+# Rows are compared with each other only if they share all of these.
+_SHARED = [
+    name
+    for name in (*SETTINGS, *ENVIRONMENT)
+    if name not in (*GROUPED, "commit")
+]
+_STYLE = """
+body { font-family: sans-serif; max-width: 70em; margin: 2em auto;
+       padding: 0 1em; line-height: 1.4; }
+table { border-collapse: collapse; }
+th, td { border-bottom: 1px solid #ccc; padding: 0.3em 0.7em;
+         text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
+"""
 
 
-def summary(frame, targets=TARGETS):
-    """Returns one row for each depth, width and arm.
+def check_path(path):
+    """Raises `ValueError` unless a report can be written in this form."""
+    if pathlib.Path(path).suffix not in SUFFIXES:
+        raise ValueError(
+            f"`report`. Expected a file name that ends with "
+            f"{' or '.join(SUFFIXES)}. Received: {path}"
+        )
 
-    Times and ratios are medians over all rounds of all seeds, with quartiles
-    for the time. The error is the mean over seeds after the last round, with
-    the 95 % interval of a bootstrap over seeds; three seeds make a rough one.
-    For each target, `time_to_5` and its like are medians over seeds of the
-    seconds, iterations and layer-updates up to the first evaluation with at
-    most that test error; NaN unless more than half of the seeds came there.
+
+def write(path, frame, targets=TARGETS):
+    """Writes the report of a results file.
 
     Args:
+        path: Path that ends with `.md`, or with `.html` for the same tables
+            and the figures in one file.
         frame: Rows of `Results`.
         targets: Sequence of floats, test errors in percent.
+
+    Raises:
+        ValueError: If the path ends otherwise.
     """
-    table = []
-    data = rounds(frame)
-    order = {name: k for k, name in enumerate(ARMS)}
-    for (depth, units, arm), rows in data.groupby(["depth", "units", "arm"]):
-        low, median, high = rows["ms"].quantile([0.25, 0.5, 0.75])
-        last = rows.groupby("seed").tail(1)["test_error"]
-        error_low, error_high = interval(last)
-        row = {
-            "depth": depth,
-            "units": units,
-            "arm": arm,
-            "seeds": len(last),
-            "macs": rows["macs"].iloc[0],
-            "ms": median,
-            "ms_low": low,
-            "ms_high": high,
-            "per_iteration": rows["per_iteration"].median(),
-            "per_update": rows["per_update"].median(),
-            "error": last.mean(),
-            "error_low": error_low,
-            "error_high": error_high,
-        }
-        for target in targets:
-            row.update(_to_target(rows, target))
-        table.append(row)
-    table.sort(key=lambda row: (row["depth"], row["units"], order[row["arm"]]))
-    return pd.DataFrame(table)
-
-
-def interval(values):
-    """Returns the 95 % bootstrap interval of the mean, NaN for one value."""
-    values = np.asarray(values, float)
-    if len(values) < 2 or np.ptp(values) == 0:
-        return (np.nan, np.nan) if len(values) < 2 else (values[0], values[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of few seeds, which we say ourselves.
-        found = scipy.stats.bootstrap(
-            (values,), np.mean, method="percentile", random_state=0
-        )
-    return tuple(found.confidence_interval)
-
-
-def _to_target(rows, target):
-    first = rows[rows["test_error"] <= target].groupby("seed").head(1)
-    reached = len(first) > rows["seed"].nunique() / 2
-    medians = first[["time", "step", "updates"]].median() if reached else None
-    return {
-        f"{name}_to_{target:g}": np.nan if medians is None else medians[column]
-        for name, column in (
-            ("time", "time"),
-            ("iterations", "step"),
-            ("updates", "updates"),
-        )
-    }
+    check_path(path)
+    form = page if pathlib.Path(path).suffix == ".html" else markdown
+    pathlib.Path(path).write_text(form(frame, targets), encoding="utf-8")
 
 
 def markdown(frame, targets=TARGETS):
-    """Returns the report of a results file as Markdown."""
-    table = summary(frame, targets)
-    lines = [
-        "# Backprop against synthetic gradients: measured",
-        "",
-        "{data}, batch {batch_size}, {epochs} epochs, Adam {learning_rate:g}; "
-        "n = {refresh}. Device {device} ({device_name}), {cpu}, {cores} cores, "
-        "{threads} threads; TensorFlow {tensorflow}, Keras {keras}, Python "
-        "{python}, commit {commit}.".format(**frame.iloc[0]),
-        "",
-        "Times are medians over rounds in which the arms took turns; the",
-        "columns *x as fast* compare with backprop inside a round. Errors are",
-        "test errors, mean over seeds and 95 % bootstrap interval (rough where",
-        "seeds are few). Compiling and evaluating do not count.",
-    ]
-    for (depth, units), rows in table.groupby(["depth", "units"], sort=False):
-        lines += ["", f"## {depth} layers of {units} units", ""]
-        lines += _markdown_table(rows, targets)
+    """Returns the report of a results file as Markdown, without figures."""
+    lines = [f"# {TITLE}", "", NOTE]
+    for setting, rows in _by_setting(frame):
+        lines += ["", setting]
+        for title, table in _tables(rows, targets):
+            lines += ["", f"## {title}", "", *_markdown_table(table)]
     lines += ["", "## The arms", ""]
-    used = set(table["arm"])
-    lines += [
-        f"- `{arm}`: {text}." for arm, text in ARMS.items() if arm in used
-    ]
+    lines += [f"- `{arm}`: {text}." for arm, text in _used(frame)]
     return "\n".join([*lines, ""])
 
 
-def _markdown_table(rows, targets):
-    head = [
-        "arm",
-        "seeds",
-        "MACs",
-        "ms an iteration",
-        "x as fast an iteration",
-        "x as fast a layer-update",
-        "test error %",
-        *(f"s to {target:g} %" for target in targets),
-    ]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for row in rows.to_dict("records"):
-        cells = [
-            row["arm"],
-            row["seeds"],
-            f"{row['macs'] / 1e6:.2f} M",
-            f"{row['ms']:.2f} ({row['ms_low']:.2f} to {row['ms_high']:.2f})",
-            _number(row["per_iteration"]),
-            _number(row["per_update"]),
-            f"{row['error']:.2f} ({_number(row['error_low'])} to "
-            f"{_number(row['error_high'])})",
-            *(_number(row[f"time_to_{target:g}"]) for target in targets),
-        ]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return lines
+def page(frame, targets=TARGETS):
+    """Returns the report as one HTML page that needs no other file."""
+    parts = [_tag("h1", TITLE), _tag("p", NOTE)]
+    for setting, rows in _by_setting(frame):
+        parts.append(_tag("p", setting))
+        for title, table in _tables(rows, targets):
+            parts.append(_tag("h2", title))
+            parts.append(table.to_html(index=False, border=0))
+        for title, figure, alt in figures(rows):
+            source = f"data:image/png;base64,{encode(figure)}"
+            parts.append(_tag("h2", title))
+            parts.append(f'<img alt="{html.escape(alt)}" src="{source}">')
+            parts.append(_tag("p", alt))
+    arms = [f"{arm}: {text}." for arm, text in _used(frame)]
+    parts += [_tag("h2", "The arms"), *(_tag("p", line) for line in arms)]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        f"{_tag('title', TITLE)}<style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
 
 
-def _number(value):
-    return "-" if np.isnan(value) else f"{value:.2f}"
+def _tag(name, text):
+    return f"<{name}>{html.escape(text)}</{name}>"
+
+
+def _used(frame):
+    return [(arm, text) for arm, text in ARMS.items() if arm in set(frame.arm)]
+
+
+def _by_setting(frame):
+    """Yields what rows share, in words, and the rows."""
+    for _, rows in frame.groupby(_SHARED, sort=False, dropna=False):
+        words = (
+            "{data}, batch {batch_size}, {epochs} epochs, Adam "
+            "{learning_rate:g}, n = {refresh}. Device {device}, {cpu}, {cores} "
+            "cores, {threads} threads; TensorFlow {tensorflow}, Keras {keras}, "
+            "Python {python}, commit "
+        ).format(**rows.iloc[0])
+        yield words + ", ".join(sorted(set(rows["commit"]))) + ".", rows
+
+
+def _tables(frame, targets):
+    """Yields, for each depth, width and `p`, a title and a table to read."""
+    table = summary(frame, targets)
+    for (depth, units, p), rows in table.groupby(GROUPED, sort=False):
+        cells = [_cells(row, targets) for row in rows.to_dict("records")]
+        title = f"{depth} layers of {units} units, p = {p:g}"
+        yield title, pd.DataFrame(cells)
+
+
+def _cells(row, targets):
+    low, high = _number(row["error_low"]), _number(row["error_high"])
+    return {
+        "arm": row["arm"],
+        "seeds": str(row["seeds"]),
+        "MACs": f"{row['macs'] / 1e6:.2f} M",
+        "ms an iteration": "{ms:.2f} ({ms_low:.2f} to {ms_high:.2f})".format(
+            **row
+        ),
+        "x as fast an iteration": _number(row["per_iteration"]),
+        "x as fast a layer-update": _number(row["per_update"]),
+        "test error %": f"{row['error']:.2f} ({low} to {high})",
+        **{
+            f"s to {target:g} %": _number(row[f"time_to_{target:g}"])
+            for target in targets
+        },
+        "peak MiB": _number(row["peak_mib"], digits=0),
+    }
+
+
+def _markdown_table(table):
+    rows = [list(table.columns), *table.to_numpy().tolist()]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
+
+
+def _number(value, digits=2):
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"

@@ -1,5 +1,6 @@
 """Interactive pictures of the lessons."""
 
+from dni_lesson.panels.claim import ClaimPanel as ClaimPanel
 from dni_lesson.panels.gradient import GradientPanel as GradientPanel
 from dni_lesson.panels.locking import LockingPanel as LockingPanel
 from dni_lesson.panels.prediction import PredictionPanel as PredictionPanel

@@ -5,11 +5,17 @@ from dni_lesson.plots.colors import COLORS
 import matplotlib.pyplot as plt
 import seaborn as sns
 
-_RULES = {
-    "backprop": ("backprop", "-"),
-    "dni": ("DNI", "-."),
-    "cdni": ("cDNI", "-"),
-    "local": ("local", ":"),
+# What each rule and each arm of the benchmark is called, and how it is drawn.
+LINES = {
+    "backprop": ("backprop", COLORS["backprop"], "-"),
+    "logged": ("backprop, logged", COLORS["backprop"], ":"),
+    "cdni": ("cDNI", COLORS["cdni"], "-"),
+    "dni": ("DNI", COLORS["dni"], "-."),
+    "dni-2x1024": ("DNI, 2 x 1024", COLORS["dni"], ":"),
+    "local": ("local", COLORS["local"], ":"),
+    "stale": ("stale", "#009E73", "--"),
+    "skipping": ("backprop, skipping", COLORS["backprop"], "--"),
+    "stochastic": ("cDNI, stochastic", COLORS["cdni"], "--"),
 }
 
 
@@ -27,14 +33,14 @@ def plot_runs(runs, metric="val_accuracy", ax=None):
     ax = ax or plt.gca()
     for rule, history in runs.items():
         values = history[metric]
-        label, style = _RULES.get(rule, (rule, "-"))
+        label, color, style = LINES.get(rule, (rule, None, "-"))
         ax.plot(
             range(1, len(values) + 1),
             values,
             style,
             marker="o",
             markersize=3,
-            color=COLORS.get(rule),
+            color=color,
             label=label,
         )
     ax.set(xlabel="epoch", ylabel=metric.replace("val_", "test "))

@@ -1,0 +1,156 @@
+"""The panel of lesson 05: one network, counted in several ways."""
+
+import functools
+
+from dni_lesson.benchmark.counting import count
+from dni_lesson.benchmark.summary import rounds
+from dni_lesson.panels.panel import Explorer, slider
+from dni_lesson.plots import COLORS
+from dni_lesson.plots.speedup import mark_claim, ratio_axis, write_beside
+from dni_lesson.speed import CLAIM
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.figure import Figure
+
+_PREDICTORS = {
+    "linear": (),
+    "1 x 256": (256,),
+    "1 x 1024": (1024,),
+    "2 x 1024": (1024, 1024),
+}
+_WIDTHS = (64, 128, 256, 512, 1024)
+
+
+class ClaimPanel(Explorer):
+    """Shows how fast cDNI is if one counts it in this way or that.
+
+    Bars are counts of multiply-accumulates, for any setting; ticks across them
+    are measured speeds, where the rows hold the setting.
+
+    Args:
+        frame: Rows of the benchmark's `Results`. Default: none.
+
+    Example:
+
+    >>> ClaimPanel()
+    <ClaimPanel: the speed-up, counted in four ways>
+    """
+
+    def __init__(self, frame=None):
+        measured = {} if frame is None else _measured(frame)
+        super().__init__(
+            "ClaimPanel: the speed-up, counted in four ways",
+            functools.partial(claim, measured),
+            {
+                "p": slider("probability p", 0.05, 1.0, 0.2, step=0.05),
+                "depth": slider("layers", 3, 8, 4),
+                "units": _choice("units", _WIDTHS, 256),
+                "predictor": _choice("predictor", list(_PREDICTORS), "linear"),
+                "workers": slider("workers", 2, 8, 4),
+            },
+        )
+
+
+def claim(measured, p, depth, units, predictor, workers):
+    """Draws the four counts as bars around 1, on a logarithmic axis.
+
+    Args:
+        measured: Dict from `(depth, units, p, arm)` to a pair: the speed per
+            iteration and per layer-update, as multiples of backprop's.
+        p: Float in (0, 1], the probability that a layer is updated.
+        depth: Integer >= 2, weight layers.
+        units: Integer >= 1, the width of the hidden layers.
+        predictor: String, one of the panel's predictors.
+        workers: Integer >= 1.
+
+    Returns:
+        `(figure, words)`.
+    """
+    p = round(p, 2)
+    counts = count(p, depth, units, _PREDICTORS[predictor], workers)
+    seen = _seen(measured, p, depth, units) if predictor == "linear" else {}
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    _draw(figure.subplots(), counts, seen, workers)
+    return figure, _say(counts, seen, p, depth, workers)
+
+
+def _measured(frame):
+    keys = ["depth", "units", "p", "arm"]
+    columns = ["per_iteration", "per_update"]
+    medians = rounds(frame).groupby(keys)[columns].median()
+    return {
+        (depth, units, round(p, 2), arm): tuple(speeds)
+        for (depth, units, p, arm), *speeds in medians.itertuples()
+    }
+
+
+def _seen(measured, p, depth, units):
+    """Returns what was measured, by field of `Counts`."""
+    found = {}
+    if speeds := measured.get((depth, units, p, "stochastic")):
+        found["per_iteration"], found["per_update"] = speeds
+    one_call = [
+        speeds[0]
+        for (d, u, _, arm), speeds in measured.items()
+        if (d, u, arm) == (depth, units, "cdni")
+    ]
+    if one_call:
+        found["one_call"] = float(np.median(one_call))
+    return found
+
+
+def _draw(ax, counts, seen, workers):
+    names = {
+        "per_iteration": "stochastic updates,\nper iteration",
+        "per_update": "stochastic updates,\nper layer-update",
+        "one_call": "every layer, one call,\none device",
+        "most": f"{workers} workers,\nat most",
+    }
+    values = [getattr(counts, name) for name in names]
+    colors = [COLORS["synthetic"], *3 * [COLORS["forward"]]]
+    rows = range(len(names))
+    ax.barh(rows, np.subtract(values, 1), left=1, height=0.6, color=colors)
+    for row, (name, value) in enumerate(zip(names, values, strict=True)):
+        write_beside(ax, row, f"{value:.2f} x")
+        if name in seen:
+            ax.vlines(seen[name], row - 0.4, row + 0.4, color="black", lw=2)
+    ax.set_yticks(rows, names.values())
+    ax.invert_yaxis()
+    ratio_axis(ax, "x", [*values, *seen.values(), 0.2])
+    ax.axvline(1, color="black", linewidth=0.8)
+    mark_claim(ax, "x")
+    ax.set_xlabel("times as fast as backprop; black ticks: measured")
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _say(counts, seen, p, depth, workers):
+    def speed(name):
+        value = f"{getattr(counts, name):.2f} times as fast as backprop"
+        return value + (
+            f" (measured: {seen[name]:.2f})" if name in seen else ""
+        )
+
+    needed = (
+        "no number of workers is enough, however the layers are shared out"
+        if counts.workers is None
+        else f"at least {counts.workers} workers are needed"
+    )
+    return (
+        f"Each layer with probability {p:g}, counted per iteration: "
+        f"{speed('per_iteration')}; {(1 - p) ** depth:.0%} of the iterations "
+        f"do nothing. The same, counted per layer-update: "
+        f"{speed('per_update')}. Every layer in one call on one device: "
+        f"{speed('one_call')}. Shared among {workers} workers: at most "
+        f"{counts.most:.2f} times. For {CLAIM:g} times by asynchrony {needed}."
+    )
+
+
+def _choice(description, options, value):
+    return widgets.SelectionSlider(
+        options=options,
+        value=value,
+        description=description,
+        continuous_update=False,
+        style={"description_width": "initial"},
+    )
