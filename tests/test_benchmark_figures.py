@@ -18,8 +18,8 @@ def test_rows_with_all_links_give_the_speed_against_p_and_the_chain():
     found = figures(helpers.benchmark_rows(arms, p=(0.1, 0.2, 1.0)))
     against_p, chain = list(found)[-2:]
     assert "3 times as fast at p = 0.13" in against_p[2]
-    assert "skipping 1.18, idle 2.00, logging 2.50" in chain[2]
-    assert len(chain[1].axes[0].patches) == 6
+    assert "skipping 1.18, idle 2.00, logging 2.50, both 2.08" in chain[2]
+    assert len(chain[1].axes[0].patches) == 7
 
 
 def test_a_speed_that_is_never_reached_is_said_so():

@@ -66,7 +66,7 @@ def _against_p(rows, name):
 
 
 def _chain(chain, name):
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
     names = [LINKS[link] for link in chain["link"]]
     columns = chain["measured"], chain["counted"]
     plot_chain(names, *columns, ax=figure.subplots())

@@ -18,7 +18,10 @@ LINKS = {
     "skipping": "each layer with probability p,\nidle iterations left out",
     "idle": "idle iterations counted\nas iterations",
     "logging": "backprop's bookkeeping\ninside its clock",
+    "both": "that of stochastic updates, too,\nwhen the top layer learns",
 }
+
+_ARMS = ("cdni", "stochastic", "backprop-logged", "stochastic-logged")
 
 
 def speedup_chain(frame, p):
@@ -31,8 +34,8 @@ def speedup_chain(frame, p):
 
     Args:
         frame: Rows of `Results`: one depth and width; the arms `backprop`,
-            `logged`, `cdni` and `stochastic`; `p` and 1 among the
-            probabilities.
+            `cdni`, `stochastic`, `backprop-logged` and `stochastic-logged`;
+            `p` and 1 among the probabilities.
         p: Float in (0, 1], the probability of the headline.
 
     Returns:
@@ -46,7 +49,7 @@ def speedup_chain(frame, p):
     """
     check_positive("p", p, at_most=1)
     speeds = _speeds(frame)
-    wanted = [("cdni", p), ("logged", p), ("stochastic", p), ("stochastic", 1)]
+    wanted = [(arm, p) for arm in _ARMS] + [("stochastic", 1)]
     missing = [key for key in wanted if key not in speeds.index]
     shapes = frame[["depth", "units"]].drop_duplicates()
     if missing or len(shapes) != 1:
@@ -65,7 +68,8 @@ def speedup_chain(frame, p):
             speed["stochastic", 1],
             speed["stochastic", p] * busy,
             speed["stochastic", p],
-            speed["stochastic", p] / speed["logged", p],
+            speed["stochastic", p] / speed["backprop-logged", p],
+            speed["stochastic-logged", p] / speed["backprop-logged", p],
         ]
     before = chain["measured"].shift(fill_value=1.0)
     return chain.assign(ratio=chain["measured"] / before)

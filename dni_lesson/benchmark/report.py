@@ -112,9 +112,9 @@ def _by_setting(frame):
     for _, rows in frame.groupby(_SHARED, sort=False, dropna=False):
         words = (
             "{data}, batch {batch_size}, {epochs} epochs, Adam "
-            "{learning_rate:g}, n = {refresh}. Device {device}, {cpu}, {cores} "
-            "cores, {threads} threads; TensorFlow {tensorflow}, Keras {keras}, "
-            "Python {python}, commit "
+            "{learning_rate:g}, n = {refresh}. Device {device} "
+            "({device_name}), {cpu}, {cores} cores, {threads} threads; "
+            "TensorFlow {tensorflow}, Keras {keras}, Python {python}, commit "
         ).format(**rows.iloc[0])
         yield words + ", ".join(sorted(set(rows["commit"]))) + ".", rows
 

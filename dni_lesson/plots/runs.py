@@ -8,7 +8,6 @@ import seaborn as sns
 # What each rule and each arm of the benchmark is called, and how it is drawn.
 LINES = {
     "backprop": ("backprop", COLORS["backprop"], "-"),
-    "logged": ("backprop, logged", COLORS["backprop"], ":"),
     "cdni": ("cDNI", COLORS["cdni"], "-"),
     "dni": ("DNI", COLORS["dni"], "-."),
     "dni-2x1024": ("DNI, 2 x 1024", COLORS["dni"], ":"),
@@ -16,6 +15,8 @@ LINES = {
     "stale": ("stale", "#009E73", "--"),
     "skipping": ("backprop, skipping", COLORS["backprop"], "--"),
     "stochastic": ("cDNI, stochastic", COLORS["cdni"], "--"),
+    "backprop-logged": ("backprop, logged", COLORS["backprop"], ":"),
+    "stochastic-logged": ("stochastic, logged", COLORS["cdni"], ":"),
 }
 
 
