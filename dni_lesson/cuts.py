@@ -51,7 +51,7 @@ def best_cut(forward, backward, predictor=None, workers=2):
             slowest, cut = best(middle, workers - 1)
             slowest = max(slowest, time(start, middle))
             found.append((slowest, [middle - start, *cut]))
-        return min(found, key=lambda one: (one[0], len(one[1])))
+        return min(found)
 
     return best(0, workers)[1]
 

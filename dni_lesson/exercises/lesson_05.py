@@ -88,11 +88,12 @@ EXERCISES = (
         "05-4",
         _judge_delay,
         hints=(
-            "Locked workers need work + crossings * delay for a mini-batch, "
-            "decoupled ones `slowest`, whatever the delay.",
-            "Set (work + crossings * delay) / slowest equal to `speedup`, and "
-            "solve for the delay.",
-            "return (speedup * slowest - work) / crossings",
+            "Decoupled workers need as long as the slowest of them, whatever "
+            "the delay. Locked ones are to need `speedup` times as long.",
+            "A worker does forward + backward + predictor for a mini-batch; "
+            "take the largest of these sums.",
+            "slowest = max(map(sum, zip(forward, backward, predictor))), then "
+            "locked = speedup * slowest",
         ),
         because="The longer the link, the better decoupling looks, because "
         "locked workers wait for it twice at every boundary.",
