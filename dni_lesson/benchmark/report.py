@@ -28,11 +28,11 @@ _SHARED = [
     if name not in (*GROUPED, "commit")
 ]
 _STYLE = """
-body { font-family: sans-serif; max-width: 70em; margin: 2em auto;
+body { font-family: sans-serif; max-width: 80em; margin: 2em auto;
        padding: 0 1em; line-height: 1.4; }
 table { border-collapse: collapse; }
 th, td { border-bottom: 1px solid #ccc; padding: 0.3em 0.7em;
-         text-align: right; }
+         text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; }
 """
