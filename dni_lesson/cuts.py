@@ -16,7 +16,8 @@ def best_cut(forward, backward, predictor=None, workers=2):
     """Returns the cut whose slowest worker is as fast as can be.
 
     Where a predictor costs more than one more worker gains, fewer workers than
-    there are make the best cut.
+    there are make the best cut. Of equally good cuts it is the one that gives
+    least to the workers near the input.
 
     Args:
         forward: Sequence of floats > 0, one cost per module.

@@ -13,6 +13,8 @@ def test_counts_of_the_course_network_are_those_counted_by_hand():
     # The slowest worker has layer 1 and its predictor.
     assert counts.most == 802304 / (401408 + 2 * 266 * 256)
     assert counts.workers is None
+    # Four workers, six crossings: 1 + 6 * delay = 3 / most, in backprop steps.
+    assert counts.delay == pytest.approx((3 / counts.most - 1) / 6)
 
 
 def test_at_p_0_117_the_count_per_iteration_says_three():
@@ -34,5 +36,5 @@ def test_deep_and_wide_networks_allow_three_with_enough_workers():
 
 def test_a_large_predictor_leaves_nothing_to_gain():
     counts = count(0.2, 4, 256, (1024, 1024), workers=4)
-    assert counts.most == 1.0
+    assert counts.most == 1.0 and counts.delay is None
     assert counts.per_iteration < 1

@@ -27,7 +27,12 @@ def test_words_hold_the_counts():
     assert "on one device: 0.66 times" in words
     assert "Shared among 4 workers: at most 1.49 times" in words
     assert "no number of workers is enough" in words
+    assert "links that take 0.17 backprop steps or more" in words
     assert "measured" not in words
+
+
+def test_where_no_cut_pays_nothing_is_said_of_links():
+    assert "links" not in claim({}, **settings(predictor="2 x 1024"))[1]
 
 
 def test_workers_that_would_be_enough_are_named():

@@ -4,8 +4,9 @@ import functools
 from typing import NamedTuple
 
 from dni_lesson.costs import layer_macs, module_macs, step_macs
+from dni_lesson.cuts import best_cut, join
 from dni_lesson.networks import mlp
-from dni_lesson.speed import CLAIM, fewest_workers, max_speedup
+from dni_lesson.speed import CLAIM, fewest_workers, max_speedup, needed_delay
 
 
 class Counts(NamedTuple):
@@ -18,6 +19,9 @@ class Counts(NamedTuple):
         one_call: Float, an iteration in which all layers are updated.
         most: Float, the bound with several workers.
         workers: Integer or `None`, how many workers 3-fold takes at least.
+        delay: Float or `None`, the link delay, as a share of a backprop step,
+            from which the workers are 3 times as fast as locked ones over the
+            same cut; `None` if the best cut is no cut.
     """
 
     per_iteration: float
@@ -25,6 +29,7 @@ class Counts(NamedTuple):
     one_call: float
     most: float
     workers: int | None
+    delay: float | None
 
 
 def count(p, depth, units, predictor_units, workers):
@@ -44,12 +49,15 @@ def count(p, depth, units, predictor_units, workers):
     1.49
     """
     backprop, one_call, calls, costs = _macs(depth, units, predictor_units)
+    parts = join(best_cut(*costs, workers), *costs)
+    has_links = len(parts[0]) > 1
     return Counts(
         per_iteration=backprop / (p * calls),
         per_update=backprop / calls,
         one_call=backprop / one_call,
-        most=max_speedup(*costs, workers=workers),
+        most=max_speedup(*parts),
         workers=fewest_workers(CLAIM, *costs),
+        delay=needed_delay(CLAIM, *parts) / backprop if has_links else None,
     )
 
 

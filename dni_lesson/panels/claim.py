@@ -143,6 +143,16 @@ def _say(counts, seen, p, depth, workers):
         f"{speed('per_update')}. Every layer in one call on one device: "
         f"{speed('one_call')}. Shared among {workers} workers: at most "
         f"{counts.most:.2f} times. For {CLAIM:g} times by asynchrony {needed}."
+        + _say_delay(counts)
+    )
+
+
+def _say_delay(counts):
+    if counts.delay is None:
+        return ""
+    return (
+        f" Against locked workers over the same cut, links that take "
+        f"{counts.delay:.2f} backprop steps or more are enough."
     )
 
 
