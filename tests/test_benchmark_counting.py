@@ -13,8 +13,9 @@ def test_counts_of_the_course_network_are_those_counted_by_hand():
     # The slowest worker has layer 1 and its predictor.
     assert counts.most == 802304 / (401408 + 2 * 266 * 256)
     assert counts.workers is None
-    # Four workers, six crossings: 1 + 6 * delay = 3 / most, in backprop steps.
-    assert counts.delay == pytest.approx((3 / counts.most - 1) / 6)
+    # In the best cut, 1-1-2, three workers make four crossings:
+    # 1 + 4 * delay = 3 / most, in backprop steps.
+    assert counts.delay == pytest.approx((3 / counts.most - 1) / 4)
 
 
 def test_at_p_0_117_the_count_per_iteration_says_three():

@@ -27,7 +27,7 @@ def test_words_hold_the_counts():
     assert "on one device: 0.66 times" in words
     assert "Shared among 4 workers: at most 1.49 times" in words
     assert "no number of workers is enough" in words
-    assert "links that take 0.17 backprop steps or more" in words
+    assert "links that take 0.25 backprop steps or more" in words
     assert "measured" not in words
 
 
