@@ -26,7 +26,7 @@ def explorer():
 
 
 def low(panel):
-    return panel.controls.children[0]
+    return panel.controls["low"]
 
 
 def test_a_panel_shows_its_picture_and_its_words_at_once(explorer):

@@ -1,10 +1,9 @@
 """True against synthetic gradients, as recorded while a network trained."""
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.panel import Explorer, dropdown
+from dni_lesson.panels.panel import Explorer, choices, dropdown
 from dni_lesson.plots import COLORS, plot_gradient_pair
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -48,12 +47,10 @@ class GradientPanel(Explorer):
             "boundary": dropdown(
                 "boundary", boundaries, boundary or max(pairs)[1]
             ),
-            "step": widgets.SelectionSlider(
-                options=steps,
-                value=steps[len(steps) // 2] if step is None else step,
-                description="training step",
-                continuous_update=False,
-                style={"description_width": "initial"},
+            "step": choices(
+                "training step",
+                steps,
+                steps[len(steps) // 2] if step is None else step,
             ),
         }
         super().__init__(

@@ -10,9 +10,14 @@ import html
 import io
 
 import ipywidgets as widgets
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 _DPI = 100
+_LABEL = {"description_width": "11em"}
+# JupyterLab leaves a notebook about 590 px on a screen of 1024: one column.
+_COLUMN = "330px"
 
 
 class Panel(widgets.VBox):
@@ -24,31 +29,42 @@ class Panel(widgets.VBox):
 
     Args:
         name: String, what the panel is; its `repr` is `<name>`.
-        controls: List of widgets, each with a description.
+        controls: List of widgets, from top to bottom.
+        below: List of widgets below the words. Default: none.
     """
 
-    def __init__(self, name, controls):
+    def __init__(self, name, controls, below=()):
         self._name = name
         # Without width="auto" a box stretches its images.
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(width="auto", max_width="100%")
         )
         self.words = widgets.HTML()
-        self.controls = widgets.HBox(
-            controls, layout=widgets.Layout(flex_flow="row wrap")
-        )
-        super().__init__([self.controls, self.picture, self.words])
+        super().__init__([*controls, self.picture, self.words, *below])
         self.add_class("dni-panel")
 
-    def show(self, figure, words):
-        """Shows a figure and its text twin.
+    def show(self, picture, words):
+        """Shows a picture and its text twin.
 
         Args:
-            figure: A `matplotlib.figure.Figure` made without pyplot.
+            picture: Bytes, a PNG.
             words: String, what the picture shows, with its numbers.
         """
-        self.picture.value = png(figure)
-        self.words.value = f"<p role='status'>{html.escape(words)}</p>"
+        self.picture.value = picture
+        self.say(words)
+
+    def say(self, words, role="status"):
+        """Shows words and leaves the picture as it is.
+
+        Args:
+            words: String.
+            role: String, `"status"`, or `"alert"` for what went wrong.
+        """
+        # Without line-height, a widget's text has the height of a slider.
+        text = html.escape(words)
+        self.words.value = (
+            f"<p role='{role}' style='line-height: 1.5'>{text}</p>"
+        )
 
     def __repr__(self):
         return f"<{self._name}>"
@@ -68,33 +84,57 @@ class Explorer(Panel):
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
         controls: Dict from argument name of `draw` to widget.
+
+    Attributes:
+        controls: That dict.
     """
 
     def __init__(self, name, draw, controls):
-        super().__init__(name, list(controls.values()))
-        self._draw, self._named = draw, controls
+        super().__init__(name, [grid(controls.values())])
+        self._draw, self.controls = draw, controls
         for control in controls.values():
             control.observe(self._redraw, names="value")
         self._redraw()
 
     def _redraw(self, change=None):
-        values = {name: one.value for name, one in self._named.items()}
+        values = {name: one.value for name, one in self.controls.items()}
         try:
             figure, words = self._draw(**values)
         except ValueError as error:  # A setting that cannot be drawn.
-            self.words.value = f"<p role='alert'>{html.escape(str(error))}</p>"
+            self.say(str(error), role="alert")
         else:
-            self.show(figure, words)
+            self.show(png(figure), words)
 
 
 def png(figure):
     """Returns the figure as PNG bytes."""
-    FigureCanvasAgg(figure)
+    figure.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return encode(canvas)
+
+
+def encode(canvas):
+    """Returns what an Agg canvas holds as PNG bytes, in some milliseconds."""
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1}
+    Image.fromarray(np.ascontiguousarray(pixels)).save(
+        buffer, format="png", compress_level=1
     )
     return buffer.getvalue()
+
+
+def grid(controls):
+    """Returns a box with as many columns of controls as there is room for."""
+    columns = f"repeat(auto-fill, minmax({_COLUMN}, 1fr))"
+    layout = widgets.Layout(grid_template_columns=columns, grid_gap="0 1.5em")
+    return widgets.GridBox(list(controls), layout=layout)
+
+
+def row(controls):
+    """Returns a box with controls side by side, wrapped where they must."""
+    layout = widgets.Layout(flex_flow="row wrap", align_items="center")
+    return widgets.HBox(list(controls), layout=layout)
 
 
 def slider(description, low, high, value, step=1, **kwargs):
@@ -107,16 +147,61 @@ def slider(description, low, high, value, step=1, **kwargs):
         step=step,
         description=description,
         continuous_update=False,
-        style={"description_width": "initial"},
+        style=_LABEL,
+        layout=widgets.Layout(width="auto"),
         **kwargs,
     )
 
 
+def choices(description, options, value):
+    """Returns a labelled slider over a list of values, no two alike."""
+    return widgets.SelectionSlider(
+        options=options,
+        value=value,
+        description=description,
+        continuous_update=False,
+        style=_LABEL,
+        layout=widgets.Layout(width="auto"),
+    )
+
+
 def dropdown(description, options, value=None):
-    """Returns a labelled drop-down list."""
+    """Returns a labelled drop-down list; `value` by default the first."""
+    if value is None:
+        first = next(iter(options))
+        value = options[first] if isinstance(options, dict) else first
     return widgets.Dropdown(
         options=options,
-        value=value if value is not None else next(iter(options)),
+        value=value,
         description=description,
-        style={"description_width": "initial"},
+        style=_LABEL,
+        layout=widgets.Layout(width="auto"),
+    )
+
+
+def checkbox(description, value):
+    """Returns a labelled box to tick."""
+    return widgets.Checkbox(
+        value=value,
+        description=description,
+        indent=False,
+        layout=widgets.Layout(width="auto", margin="0 1.5em 0 0"),
+    )
+
+
+def button(description, act):
+    """Returns a button that calls `act` without arguments."""
+    made = widgets.Button(
+        description=description, layout=widgets.Layout(width="7em")
+    )
+    made.on_click(lambda _: act())
+    return made
+
+
+def line(description):
+    """Returns a labelled line of text, to be copied."""
+    return widgets.Text(
+        description=description,
+        style=_LABEL,
+        layout=widgets.Layout(width="auto"),
     )
