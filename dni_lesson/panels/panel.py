@@ -7,12 +7,12 @@ open figures behind and prints nothing into the cell.
 
 import base64
 import html
-import io
+import struct
+import zlib
 
 import ipywidgets as widgets
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
 
 _DPI = 100
 _LABEL = {"description_width": "11em"}
@@ -115,13 +115,28 @@ def png(figure):
 
 
 def encode(canvas):
-    """Returns what an Agg canvas holds as PNG bytes, in some milliseconds."""
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(
-        buffer, format="png", compress_level=1
+    """Returns what an Agg canvas holds as PNG bytes.
+
+    Pillow tries five filters on every row of pixels, which makes live pictures
+    three times as dear and hardly smaller.
+    """
+    pixels = np.asarray(canvas.buffer_rgba())
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), "uint8")  # 0: no filter.
+    for channel in range(3):
+        rows[:, 1 + channel :: 3] = pixels[..., channel]
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (
+            (b"IHDR", header),
+            (b"IDAT", zlib.compress(rows, 1)),
+            (b"IEND", b""),
+        )
     )
-    return buffer.getvalue()
 
 
 def grid(controls):
