@@ -6,6 +6,7 @@ open figures behind and prints nothing into the cell.
 """
 
 import base64
+import contextlib
 import html
 import struct
 import zlib
@@ -84,19 +85,32 @@ class Explorer(Panel):
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
         controls: Dict from argument name of `draw` to widget.
+        below: List of widgets below the words. Default: none.
 
     Attributes:
         controls: That dict.
     """
 
-    def __init__(self, name, draw, controls):
-        super().__init__(name, [grid(controls.values())])
-        self._draw, self.controls = draw, controls
+    def __init__(self, name, draw, controls, below=()):
+        super().__init__(name, [grid(controls.values())], below)
+        self._draw, self.controls, self._held = draw, controls, False
         for control in controls.values():
             control.observe(self._redraw, names="value")
         self._redraw()
 
+    @contextlib.contextmanager
+    def hold(self):
+        """Changes several controls inside it and redraws once, at its end."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self._redraw()
+
     def _redraw(self, change=None):
+        if self._held:
+            return
         values = {name: one.value for name, one in self.controls.items()}
         try:
             figure, words = self._draw(**values)
@@ -166,6 +180,15 @@ def slider(description, low, high, value, step=1, **kwargs):
         layout=widgets.Layout(width="auto"),
         **kwargs,
     )
+
+
+def player(of):
+    """Returns buttons that move a slider by themselves, in the browser."""
+    play = widgets.Play(
+        value=of.value, min=of.min, max=of.max, step=of.step, interval=400
+    )
+    widgets.jslink((play, "value"), (of, "value"))
+    return play
 
 
 def choices(description, options, value):

@@ -7,7 +7,13 @@ so that a whole training run fits between two moves of a slider.
 """
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.panel import Explorer, checkbox, dropdown, slider
+from dni_lesson.panels.panel import (
+    Explorer,
+    checkbox,
+    dropdown,
+    player,
+    slider,
+)
 from dni_lesson.plots import COLORS
 
 import numpy as np
@@ -240,4 +246,5 @@ class PredictionPanel(Explorer):
             "Prediction panel: a field of gradients, true and synthetic",
             draw_prediction,
             controls,
+            [player(controls["steps"])],
         )

@@ -9,6 +9,8 @@ where a test or a lesson wants to wait for the end.
 import math
 import threading
 
+THREAD = "dni-training"  # The name of the thread that trains.
+
 
 class Background:
     """Runs through a generator, one at a time in the whole process.
@@ -56,7 +58,10 @@ class Background:
                 before.stop()
             if not blocking:
                 self._thread = threading.Thread(
-                    target=self._run, args=(before,), daemon=True
+                    target=self._run,
+                    args=(before,),
+                    name=THREAD,
+                    daemon=True,
                 )
                 self._thread.start()
         if blocking:
