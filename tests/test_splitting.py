@@ -1,6 +1,6 @@
 from dni_lesson.costs import step_macs
 from dni_lesson.networks import mlp
-from dni_lesson.panels.splitting import split
+from dni_lesson.splitting import split
 
 import pytest
 
