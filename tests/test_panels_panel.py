@@ -1,7 +1,8 @@
 import base64
 import io
 
-from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
+from dni_lesson.panels.controls import dropdown, slider
+from dni_lesson.panels.panel import Explorer, Panel, png
 
 import numpy as np
 import pytest
@@ -71,7 +72,9 @@ def test_sliders_act_when_let_go_and_are_labelled():
 
 
 def test_an_empty_panel_has_no_picture_yet():
-    assert Panel("Panel: empty", []).picture.value == b""
+    panel = Panel("Panel: empty", [])
+    assert panel.picture.value == b""
+    assert "image/png" not in panel._repr_mimebundle_()
 
 
 def test_png_holds_the_pixels_that_matplotlib_drew():

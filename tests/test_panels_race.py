@@ -54,7 +54,7 @@ def without_seconds(log):
 
 def test_race_trains_the_rules_in_turns():
     log, turns = tiny_race(rules=("backprop", "local"))
-    assert turns == 2 * ([False] * 7 + [True])
+    assert turns == 8 * [False, True]
     assert list(log.history) == list(log.losses) == ["backprop", "local"]
     for rows in log.history.values():
         assert rows["epoch"] == [1, 2]

@@ -6,10 +6,11 @@ from dni_lesson.exercises import (
     lesson_02,
     lesson_03,
     lesson_04,
+    lesson_09,
 )
 from dni_lesson.exercises.exercise import Exercise, report
 
-_LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04)
+_LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_09)
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
     for lesson in _LESSONS

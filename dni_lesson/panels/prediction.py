@@ -7,13 +7,8 @@ so that a whole training run fits between two moves of a slider.
 """
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.panel import (
-    Explorer,
-    checkbox,
-    dropdown,
-    player,
-    slider,
-)
+from dni_lesson.panels.controls import checkbox, dropdown, player, slider
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
 
 import numpy as np

@@ -6,8 +6,7 @@ import time
 
 from dni_lesson.checks import check_choice, check_int
 from dni_lesson.networks import RULES
-from dni_lesson.panels.panel import (
-    Panel,
+from dni_lesson.panels.controls import (
     button,
     checkbox,
     dropdown,
@@ -15,9 +14,10 @@ from dni_lesson.panels.panel import (
     line,
     row,
 )
+from dni_lesson.panels.panel import Panel
 from dni_lesson.panels.race_picture import AXES, NAMES, RacePicture, in_words
 from dni_lesson.panels.race_settings import Settings, as_code, fields
-from dni_lesson.panels.racing import Log, race
+from dni_lesson.panels.racing import TURNS, Log, race
 from dni_lesson.panels.training import Background
 
 _SECONDS_BETWEEN_PICTURES = 0.08
@@ -69,12 +69,9 @@ class RacePanel(Panel):
         }
         self.axis = dropdown("x-axis", list(AXES))
         self.code = line("settings as code")
-        self.buttons = {
-            "Run": button("Run", self._run_or_pause),
-            "Step": button("Step", self.step),
-            "Stop": button("Stop", self.stop),
-            "Reset": button("Reset", self.reset),
-        }
+        acts = (self._run_or_pause, self.step, self.stop, self.reset)
+        names = ("Run", "Step", "Stop", "Reset")
+        self.buttons = dict(zip(names, map(button, names, acts), strict=True))
         super().__init__(
             "Race panel: loss, test accuracy and gradient cosine of the rules",
             [
@@ -124,14 +121,14 @@ class RacePanel(Panel):
     def step(self):
         """Trains each rule for one more epoch, then pauses."""
         if self.state == "paused":
-            self._go_on(epochs=1)
+            self._go_on(TURNS)
         elif self.state != "running":
-            self._begin(epochs=1)
+            self._begin(TURNS)
 
     def pause(self):
         """Pauses when all rules have come equally far."""
         if self.state == "running":
-            self.say("Pausing when all rules have come equally far.")
+            self.say("Pausing.")
             self._training.pause()
 
     def stop(self):
@@ -164,7 +161,7 @@ class RacePanel(Panel):
             self._training.stop()
         super().close()
 
-    def _begin(self, epochs=math.inf, blocking=False):
+    def _begin(self, rounds=math.inf, blocking=False):
         settings = self.settings
         if not settings.rules:
             self.say("Choose at least one rule.", role="alert")
@@ -174,7 +171,7 @@ class RacePanel(Panel):
         training = Background(
             lambda stop: race(settings, results, stop), self._on_training
         )
-        training.go(epochs)
+        training.go(rounds)
         with self._lock:
             self._training = training
             self._refresh()
@@ -182,8 +179,8 @@ class RacePanel(Panel):
         if blocking and training.error is not None:
             raise training.error
 
-    def _go_on(self, epochs=math.inf):
-        self._training.go(epochs)
+    def _go_on(self, rounds=math.inf):
+        self._training.go(rounds)
         with self._lock:
             self._refresh()
 
@@ -194,11 +191,9 @@ class RacePanel(Panel):
             self.run()
 
     def _on_setting(self, change):
-        because = ""
-        if self._training is not None:
-            name = change["owner"].description
-            because = f"You changed {name}, so the race was reset."
-        self.reset(because)
+        name = change["owner"].description
+        because = f"You changed {name}, so the race was reset."
+        self.reset(because if self._training is not None else "")
 
     def _on_axis(self, change):
         with self._lock:
@@ -250,6 +245,5 @@ class RacePanel(Panel):
         done = [len(rows["epoch"]) for rows in self.history.values()]
         if not self.results.losses:
             return "Running: Keras prepares each network for some seconds."
-        whole = len(done) == len(self.settings.rules)
-        epoch = min(done) if whole else 0
+        epoch = min(done) if len(done) == len(self.settings.rules) else 0
         return f"{self.state.capitalize()}: {epoch} of {self._epochs} epochs."

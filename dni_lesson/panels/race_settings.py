@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dni_lesson.panels.panel import dropdown, slider
+from dni_lesson.panels.controls import dropdown, slider
 
 
 class Settings(NamedTuple):

@@ -82,7 +82,7 @@ def race(settings, log, stop):
         stop: A `threading.Event` that ends the race after the present step.
 
     Yields:
-        Boolean after each turn: whether all have ended the same epoch.
+        Boolean after each turn: whether all rules have come equally far.
     """
     (x, y), test = load_digits()
     for epoch in range(1, settings.epochs + 1):
@@ -104,7 +104,7 @@ def race(settings, log, stop):
                 log.add_turn(rule, *_train(one, steps, stop))
                 if is_last and not stop.is_set():
                     _measure(one, rule, epoch, (x, y), test, log)
-                yield is_last and rule == settings.rules[-1]
+                yield rule == settings.rules[-1]
 
 
 def _racer(rule, settings):

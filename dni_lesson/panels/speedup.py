@@ -1,6 +1,7 @@
 """When does decoupling pay? The panel of lessons 05, 06 and 09."""
 
-from dni_lesson.panels.panel import Explorer, choices, dropdown, slider
+from dni_lesson.panels.controls import choices, dropdown, slider
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.speed import max_speedup, step_time
 from dni_lesson.splitting import split
 from dni_lesson.timetable import timetable

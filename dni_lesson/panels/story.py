@@ -1,6 +1,7 @@
 """Two rules read the same digits, epoch after epoch."""
 
-from dni_lesson.panels.panel import Explorer, dropdown, slider
+from dni_lesson.panels.controls import dropdown, slider
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS, plot_digits
 
 import numpy as np
