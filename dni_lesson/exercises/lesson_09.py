@@ -119,7 +119,7 @@ EXERCISES = (
             "So cDNI may take more iterations; it must only get there.",
             "On 4,000 digits both rules gain from wide layers and a learning "
             "rate above 0.001, and shallow networks have few boundaries.",
-            "return RacePanel(depth=2, units=256, learning_rate=0.003, "
+            "return RacePanel(depth=3, units=256, learning_rate=0.003, "
             'rules=("backprop", "cdni"))',
         ),
         because="Locked workers wait for two messages at each boundary in "

@@ -20,7 +20,7 @@ from dni_lesson.panels.race_settings import Settings, as_code, fields
 from dni_lesson.panels.racing import TURNS, Log, race
 from dni_lesson.panels.training import Background
 
-_SECONDS_BETWEEN_PICTURES = 0.08
+_SECONDS_BETWEEN_PICTURES = 0.095
 _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
 
 
@@ -209,9 +209,9 @@ class RacePanel(Panel):
                 self._refresh()
                 return
             now = time.monotonic()
-            if now - self._drawn < _SECONDS_BETWEEN_PICTURES:
+            if now < self._due:
                 return
-            self._drawn = now
+            self._due = max(now, self._due + _SECONDS_BETWEEN_PICTURES)
             is_new = now - self._said >= _SECONDS_BETWEEN_WORDS
             self.picture.value = self._picture.draw(self.results, is_new=is_new)
             if is_new:
@@ -221,7 +221,7 @@ class RacePanel(Panel):
         """Shows where the race stands; `_lock` must be held."""
         goes_on = self.state in ("ready", "running")
         self.picture.value = self._picture.draw(self.results, goes_on)
-        self._drawn = time.monotonic()
+        self._due = time.monotonic() + _SECONDS_BETWEEN_PICTURES
         self._tell(because)
         running = self.state == "running"
         labels = {"running": "Pause", "paused": "Resume"}
