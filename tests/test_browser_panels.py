@@ -9,7 +9,7 @@ from nbformat import v4
 
 pytestmark = browser.MARKS
 
-SECONDS = 300  # Only a broken panel needs as many.
+SECONDS = 40  # Only a broken panel needs as many.
 RACE = (
     "from dni_lesson.panels import RacePanel\n"
     "race = RacePanel(\n"

@@ -36,15 +36,6 @@ def slider(description, low, high, value, step=1, **kwargs):
     )
 
 
-def player(of):
-    """Returns buttons that move a slider by themselves, in the browser."""
-    play = widgets.Play(
-        value=of.value, min=of.min, max=of.max, step=of.step, interval=400
-    )
-    widgets.jslink((play, "value"), (of, "value"))
-    return play
-
-
 def choices(description, options, value):
     """Returns a labelled slider over a list of values, no two alike."""
     return widgets.SelectionSlider(

@@ -7,7 +7,7 @@ so that a whole training run fits between two moves of a slider.
 """
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.controls import checkbox, dropdown, player, slider
+from dni_lesson.panels.controls import checkbox, dropdown, slider
 from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
 
@@ -241,5 +241,4 @@ class PredictionPanel(Explorer):
             "Prediction panel: a field of gradients, true and synthetic",
             draw_prediction,
             controls,
-            [player(controls["steps"])],
         )
