@@ -4,8 +4,9 @@ import math
 import threading
 
 from dni_lesson.panels import RacePanel, racing
-from dni_lesson.panels.race_picture import RacePicture, in_words
+from dni_lesson.panels.race_picture import RacePicture
 from dni_lesson.panels.race_settings import Settings, as_code
+from dni_lesson.panels.race_words import in_words
 from dni_lesson.panels.racer import racer
 from dni_lesson.panels.training import Background
 

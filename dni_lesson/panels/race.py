@@ -1,5 +1,6 @@
 """Rules racing each other on the same digits, live."""
 
+import functools
 import math
 import threading
 import time
@@ -15,8 +16,9 @@ from dni_lesson.panels.controls import (
     row,
 )
 from dni_lesson.panels.panel import Panel
-from dni_lesson.panels.race_picture import AXES, NAMES, RacePicture, in_words
+from dni_lesson.panels.race_picture import AXES, RacePicture
 from dni_lesson.panels.race_settings import Settings, as_code, fields
+from dni_lesson.panels.race_words import NAMES, in_words
 from dni_lesson.panels.racing import TURNS, Log, race
 from dni_lesson.panels.training import Background
 
@@ -38,7 +40,6 @@ class RacePanel(Panel):
     Attributes:
         results: `Log`, what has been measured; a new one for each race.
         fields, rules, buttons: Dicts of the widgets, by name.
-        axis: Drop-down list, what the x-axis shows.
 
     Raises:
         ValueError: If a rule is unknown or `epochs` is no integer >= 1.
@@ -53,6 +54,7 @@ class RacePanel(Panel):
 
     # The `Background` of the present race; `close` may come before any.
     _training = None
+    _drawn_for = None  # Settings and x-axis of the present picture.
 
     def __init__(self, **settings):
         initial = Settings(**settings)
@@ -147,7 +149,6 @@ class RacePanel(Panel):
             if self._training is not None:
                 self._training.stop()
             self._training, self.results = None, Log()
-            self._picture = RacePicture(self.settings, self.axis.value)
             self.code.value = as_code(self.settings)
             self._refresh(because)
 
@@ -167,10 +168,8 @@ class RacePanel(Panel):
             self.say("Choose at least one rule.", role="alert")
             return
         self.reset()
-        results = self.results
-        training = Background(
-            lambda stop: race(settings, results, stop), self._on_training
-        )
+        work = functools.partial(race, settings, self.results)
+        training = Background(work, self._on_training)
         training.go(rounds)
         with self._lock:
             self._training = training
@@ -197,7 +196,6 @@ class RacePanel(Panel):
 
     def _on_axis(self, change):
         with self._lock:
-            self._picture = RacePicture(self.settings, self.axis.value)
             self._refresh()
 
     def _on_training(self, training):
@@ -219,6 +217,9 @@ class RacePanel(Panel):
 
     def _refresh(self, because=""):
         """Shows where the race stands; `_lock` must be held."""
+        wanted = self.settings, self.axis.value
+        if wanted != self._drawn_for:  # New axes take long to draw.
+            self._picture, self._drawn_for = RacePicture(*wanted), wanted
         goes_on = self.state in ("ready", "running")
         self.picture.value = self._picture.draw(self.results, goes_on)
         self._due = time.monotonic() + _SECONDS_BETWEEN_PICTURES

@@ -9,21 +9,23 @@ import math
 
 from dni_lesson import plots
 from dni_lesson.panels.panel import encode
+from dni_lesson.panels.race_words import LETTERS, NAMES, reading_line
 from dni_lesson.panels.racer import PREDICTING
-from dni_lesson.panels.racing import samples
+from dni_lesson.panels.racing import EXAMPLES, samples
 
 import numpy as np
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-NAMES = {"backprop": "backprop", "dni": "DNI", "cdni": "cDNI", "local": "local"}
-# What the x-axis may show: its key in a `Log`, and where it ends at first.
+# What the x-axis may show, and its key in a `Log`.
 AXES = {
-    "iterations": ("step", 100),
-    "layer-updates": ("updates", 200),
-    "training seconds": ("seconds", 0.5),
+    "iterations": "step",
+    "layer-updates": "updates",
+    "training seconds": "seconds",
 }
+_SECONDS = 4.0  # Where an axis of seconds ends at first.
+_EPOCHS = 20  # The longest race that has its whole axis from the start.
 _DASHES = {"dni": "-.", "local": ":"}
 _LEGEND = {
     "fontsize": 8,
@@ -36,10 +38,8 @@ _LEGEND = {
 # Sizes in inches. A notebook has 7.7 of them on a screen of 1280 pixels, and a
 # picture that needs no scaling costs the browser less.
 _WIDTH, _ROW, _DIGITS, _LINE = 7.6, 2.0, 0.45, 0.18
-# What is read stands below its digit: a fixed number of letters for each.
-_LETTERS = 7
-_FONT = {"family": "monospace", "fontsize": 9, "va": "center"}
-_STRIP = 10 * _LETTERS * 0.602 * 9 / 72
+_FONT = {"family": "monospace", "fontsize": 9.5, "va": "center"}
+_STRIP = 10 * LETTERS * 0.08  # 8 pixels each, in this size, at 100 an inch.
 
 
 class RacePicture:
@@ -53,7 +53,12 @@ class RacePicture:
     def __init__(self, settings, axis):
         self._rules, self._boundaries = settings.rules, settings.depth - 1
         self._predicting = [r for r in settings.rules if r in PREDICTING]
-        self._axis, self._end = axis, None
+        self._key, self._axis, self._end = AXES[axis], axis, None
+        # An axis that grows is drawn anew, in the time of many pictures.
+        steps = min(settings.epochs, _EPOCHS) * EXAMPLES / settings.batch_size
+        updates = steps * settings.depth * settings.update_probability
+        rooms = {"step": steps, "updates": updates, "seconds": _SECONDS}
+        self._room = rooms[self._key]
         strip = _DIGITS + _LINE * len(settings.rules) + 0.15
         count = 2 + len(self._predicting)
         columns = 3 if count == 3 else 2
@@ -84,7 +89,7 @@ class RacePicture:
         """
         end = self._end_of(log)
         if has_room:
-            _, room = AXES[self._axis]
+            room = self._room
             while room < end:
                 room *= 2
             end = room
@@ -98,9 +103,8 @@ class RacePicture:
         return encode(self._canvas)
 
     def _end_of(self, log):
-        key, least = AXES[self._axis]
-        ends = [rows[key][-1] for rows in log.losses.values()]
-        return max(ends, default=least)
+        ends = [rows[self._key][-1] for rows in log.losses.values()]
+        return max(ends, default=self._room)
 
     def _show_until(self, end):
         """Returns whether the x-axis had to be drawn anew."""
@@ -116,18 +120,19 @@ class RacePicture:
     def _draw_readings(self, log):
         self._canvas.restore_region(self._empty)
         for rule, text in self.readings.items():
-            text.set_text(_line_of(log.history.get(rule)))
+            text.set_text(reading_line(log.history.get(rule)))
             self._figure.draw_artist(text)
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
     def _points(self, log, what, rule):
-        x_key, _ = AXES[self._axis]
         rows = (log.losses if what == "loss" else log.history).get(rule)
         if rows is None:
             return [], []
         if isinstance(what, int):
-            return rows[x_key], [cosines[what] for cosines in rows["cosine"]]
-        return rows[x_key], rows[what]
+            return rows[self._key], [
+                cosines[what] for cosines in rows["cosine"]
+            ]
+        return rows[self._key], rows[what]
 
     def _add_curves(self):
         loss, accuracy, *cosines = self.axes
@@ -145,7 +150,7 @@ class RacePicture:
             for k, shade in enumerate(shades):
                 label = k + 1 if k else "boundary 1"
                 curves[k, rule] = _curve(ax, "-o", shade, label)
-            _finish(ax, self._axis, f"{NAMES[rule]}: cosine with true gradient")
+            _finish(ax, self._axis, f"{NAMES[rule]}: gradient cosine")
             ax.axhline(0, color=plots.COLORS["forward"], linewidth=1, zorder=0)
             ax.set(ylim=(-0.3, 1.05))
             place = {"loc": "upper left", "ncols": self._boundaries}
@@ -197,50 +202,3 @@ def _side_by_side(images):
     room = round(28 * (_STRIP / 10 / _DIGITS - 1) / 2)
     padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (0, 0), (room, room)))
     return np.hstack(padded)
-
-
-def _line_of(rows):
-    if not rows:
-        return ""
-    cells = [
-        str(read) if read == digit else f"{read} ✗"
-        for digit, read in enumerate(rows["reading"][-1])
-    ]
-    return "".join(cell.center(_LETTERS) for cell in cells)
-
-
-def in_words(log):
-    """Returns the text twin of the picture, empty before the first turn."""
-    if not log.losses:
-        return ""
-    columns = {
-        "Iterations a second": {
-            rule: f"{rows['step'][-1] / rows['seconds'][-1]:.0f}"
-            for rule, rows in log.losses.items()
-        },
-        "Training loss": {
-            rule: f"{rows['loss'][-1]:.3f}" for rule, rows in log.losses.items()
-        },
-        "Test accuracy": {
-            rule: f"{rows['val_accuracy'][-1]:.1%}"
-            for rule, rows in log.history.items()
-        },
-        "Cosine of the synthetic with the true gradient, from boundary 1 up": {
-            rule: ", ".join(f"{one:.2f}" for one in rows["cosine"][-1])
-            for rule, rows in log.history.items()
-            if rule in PREDICTING
-        },
-        "Of the ten digits shown, read wrongly": {
-            rule: str(_line_of(rows).count("✗"))
-            for rule, rows in log.history.items()
-        },
-    }
-    return " ".join(
-        f"{name}: "
-        + ("; " if "boundary" in name else ", ").join(
-            f"{NAMES[rule]} {value}" for rule, value in column.items()
-        )
-        + "."
-        for name, column in columns.items()
-        if column
-    )

@@ -14,6 +14,7 @@ from dni_lesson.panels.racer import PREDICTING, racer
 
 import numpy as np
 
+EXAMPLES = 4000  # In an epoch: the digits to learn from.
 TURNS = 4  # In an epoch, for each rule.
 _PROBE = 256  # Examples on which gradients are compared.
 _KEPT = 100  # Those of them whose gradients are kept.
