@@ -12,7 +12,9 @@ import pathlib
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
 
-# The question about news can be answered beforehand only by a settings file.
+# The question about news can be answered beforehand only by a settings file. It
+# also keeps the state of widgets in notebooks that a reader saves: without it a
+# panel whose kernel is gone is the line "model not found".
 _CONFIG = pathlib.Path(__file__).resolve().parent / "jupyter"
 
 _OPTIONS = (

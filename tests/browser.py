@@ -6,7 +6,10 @@ import pathlib
 import shutil
 import urllib.parse
 
+import lessons
 import nbformat
+import pytest
+from nbformat import v4
 
 ARTIFACTS = pathlib.Path(__file__).resolve().parent / "artifacts"
 PROGRAMS = (
@@ -52,6 +55,16 @@ def find_chromium():
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_chromium() is None,
+        reason="no Chromium; name one in DNI_CHROMIUM",
+    ),
+]
+
+
 @contextlib.contextmanager
 def chromium():
     """Starts a browser, yields it, and closes it."""
@@ -77,6 +90,24 @@ def copy_unrun(source, target):
     nbformat.write(notebook, target)
 
 
+def store(cells, path):
+    """Writes a notebook of `cells`."""
+    # Without a kernel's name JupyterLab would ask for one.
+    nbformat.write(
+        v4.new_notebook(cells=cells, metadata=lessons.METADATA), path
+    )
+
+
+def problems(notebook):
+    """Returns the error and stderr outputs of a notebook's cells."""
+    return [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+
+
 class Lab:
     """One notebook, open in JupyterLab.
 
@@ -89,26 +120,45 @@ class Lab:
     Attributes:
         page: The Playwright page.
         hosts: Set of strings. Every host that the page asked for something.
+        errors: List of strings. What the browser's console told as an error.
     """
 
     def __init__(self, browser, server, root, name):
         self.file = root / name
-        self.hosts = set()
+        self.hosts, self.errors = set(), []
         context = browser.new_context(
             viewport={"width": 1280, "height": 1500}, reduced_motion="reduce"
         )
         self.page = context.new_page()
         self.page.on("request", self._note_host)
-        self.page.goto(
-            server.url(f"lab/workspaces/auto-t/tree/{name}?reset"),
-            timeout=SECONDS_TO_OPEN * 1000,
-        )
+        self.page.on("console", self._note_error)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._address = server.url(f"lab/workspaces/auto-t/tree/{name}?reset")
+        self.open()
+
+    def open(self):
+        """Opens the notebook, or opens it again, as after a reload."""
+        self.page.goto(self._address, timeout=SECONDS_TO_OPEN * 1000)
         self.wait_until_idle(SECONDS_TO_OPEN)
+
+    def close(self):
+        """Closes the page; its kernel goes on."""
+        self.page.context.close()
 
     def _note_host(self, request):
         url = urllib.parse.urlparse(request.url)
         if url.scheme not in ("data", "blob"):
             self.hosts.add(url.hostname)
+
+    def _note_error(self, message):
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def assert_quiet(self):
+        """No pop-up, no error, and nothing but our own server was asked."""
+        assert self.page.locator(".jp-Dialog, .Toastify__toast").count() == 0
+        assert self.hosts == {"127.0.0.1"}
+        assert self.errors == []
 
     def wait_until_idle(self, seconds=SECONDS_TO_RUN):
         """Waits until the kernel has nothing left to do."""
@@ -117,8 +167,7 @@ class Lab:
 
     def run_all(self):
         """Chooses Run, Run All Cells, and waits for the last cell."""
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_text("Run All Cells", exact=True).click()
+        self.choose("Run", "Run All Cells")
         cells = nbformat.read(self.file, as_version=4).cells
         # JupyterLab puts the cells of a long notebook on the page bit by bit.
         self.page.wait_for_function(
@@ -127,6 +176,20 @@ class Lab:
             timeout=SECONDS_TO_RUN * 1000,
         )
         self.wait_until_idle()
+
+    def run_cell(self, index):
+        """Runs one code cell and returns the locator of its outputs."""
+        cell = self.page.locator(".jp-CodeCell").nth(index)
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        return cell.locator(".jp-OutputArea-output")
+
+    def choose(self, first, *rest):
+        """Chooses an item of the main menu, such as `"Settings", "Theme"`."""
+        self.page.get_by_role("menuitem", name=first, exact=True).click()
+        for name in rest[:-1]:
+            self.page.get_by_text(name, exact=True).hover()
+        self.page.get_by_text(rest[-1], exact=True).click()
 
     def save(self):
         """Saves the notebook and returns it as it is now in its file."""

@@ -2,6 +2,8 @@
 
 import sys
 
+import browser
+import lab_server
 import pytest
 
 
@@ -17,3 +19,20 @@ def no_figure_left_open():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def server(root, tmp_path_factory):
+    with lab_server.serve(tmp_path_factory.mktemp("home"), root) as started:
+        yield started

@@ -47,7 +47,11 @@ def test_jupyterlab_starts_without_news_updates_and_the_package_index(tmp_path):
         settings = server.get(
             "lab/api/settings/@jupyterlab/apputils-extension:notification"
         )
+        widgets = server.get(
+            "lab/api/settings/@jupyter-widgets/jupyterlab-manager:plugin"
+        )
         page = server.get_text("lab")
+    assert widgets["schema"]["properties"]["saveState"]["default"] is True
     properties = settings["schema"]["properties"]
     assert properties["fetchNews"]["default"] == "false"
     assert properties["checkForUpdates"]["default"] is False

@@ -2,7 +2,7 @@
 
 from dni_lesson.gradients import BoundaryGradient
 from dni_lesson.panels import GradientPanel
-from dni_lesson.panels.gradient import gradient_pair
+from dni_lesson.panels.gradient import gradient_pair, unit_cosines
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def records():
 def test_every_control_changes_picture_and_words():
     panel = GradientPanel(records())
     seen = [(panel.picture.value, panel.words.value)]
-    rule, boundary, step = panel.controls.children
+    rule, boundary, step = panel.controls.values()
     for control, value in ((rule, "dni"), (boundary, 1), (step, 0)):
         control.value = value
         seen.append((panel.picture.value, panel.words.value))
@@ -37,9 +37,9 @@ def test_every_control_changes_picture_and_words():
 
 def test_defaults_are_last_boundary_and_middle_step():
     panel = GradientPanel(records())
-    assert [c.value for c in panel.controls.children] == ["cdni", 2, 40]
+    assert [c.value for c in panel.controls.values()] == ["cdni", 2, 40]
     panel = GradientPanel(records(), rule="dni", boundary=1, step=0)
-    assert [c.value for c in panel.controls.children] == ["dni", 1, 0]
+    assert [c.value for c in panel.controls.values()] == ["dni", 1, 0]
     assert repr(panel) == "<Gradient panel: true against synthetic>"
 
 
@@ -63,7 +63,7 @@ def test_a_gradient_of_zeros_has_no_direction():
 def test_scatter_shows_at_most_four_thousand_points_and_a_whole_histogram():
     true = np.random.default_rng(0).normal(size=(100, 100))
     figure, _ = gradient_pair("dni", 1, BoundaryGradient(1, true, true))
-    scatter, histogram = figure.axes
+    scatter, histogram, _ = figure.axes
     assert 2000 <= len(scatter.collections[0].get_offsets()) <= 5000
     counts = histogram.patches[0].get_path()
     assert len(counts.vertices) > 60
@@ -76,3 +76,48 @@ def test_rules_with_other_steps_are_refused():
         GradientPanel(uneven)
     with pytest.raises(ValueError, match="`records`"):
         GradientPanel({"cdni": {0: []}})
+
+
+def test_unit_cosines_are_those_of_the_columns():
+    rng = np.random.default_rng(1)
+    other = rng.normal(size=TRUE.shape)
+    cosines = unit_cosines(TRUE, other)
+    column = TRUE[:, 7] @ other[:, 7]
+    column /= np.linalg.norm(TRUE[:, 7]) * np.linalg.norm(other[:, 7])
+    assert cosines.shape == (30,)
+    assert cosines[7] == pytest.approx(column)
+    silent = np.where(np.arange(30) < 10, 0, TRUE)
+    np.testing.assert_allclose(unit_cosines(silent, -TRUE), -np.ones(20))
+
+
+def test_words_say_how_units_differ():
+    signs = np.where(np.arange(30) < 20, 1, -1)
+    _, words = gradient_pair("dni", 1, BoundaryGradient(1, TRUE, signs * TRUE))
+    assert "cosine is 1.00 in the median" in words
+    assert "between -1.00 and 1.00" in words
+
+
+def test_live_records_are_looked_at_again():
+    live = {}
+    panel = GradientPanel(lambda: live)
+    assert "Nothing is recorded here yet" in panel.words.value
+    live.update(records())
+    panel.look_again()
+    assert panel.controls["step"].options == (0, 40, 80)
+    assert panel.controls["step"].value == 80
+    assert "cosine is 1.00" in panel.words.value
+    # A race that was reset, with fewer modules, has other boundaries.
+    live.clear()
+    live["dni"] = {20: [BoundaryGradient(1, TRUE, TRUE)]}
+    panel.look_again()
+    assert [c.value for c in panel.controls.values()] == ["dni", 1, 20]
+
+
+def test_several_changes_redraw_once(monkeypatch):
+    panel = GradientPanel(records())
+    shown = []
+    monkeypatch.setattr(panel, "show", lambda *args: shown.append(args))
+    with panel.hold():
+        panel.controls["step"].value = 80
+        panel.controls["boundary"].value = 1
+    assert len(shown) == 1

@@ -66,7 +66,7 @@ def test_without_predictors_nothing_is_said_of_staleness():
 )
 def test_every_control_changes_the_picture_and_the_words(panel, name, value):
     picture, words = panel.picture.value, panel.words.value
-    control = dict(zip(NAMES, panel.controls.children, strict=True))[name]
+    control = dict(zip(NAMES, panel.controls.values(), strict=True))[name]
     control.value = value
     assert panel.picture.value != picture
     assert panel.words.value != words
@@ -81,7 +81,7 @@ def test_picture_and_words_are_there_from_the_start(panel):
 
 
 def test_settings_out_of_range_cannot_be_entered(panel):
-    for control in panel.controls.children:
+    for control in panel.controls.values():
         control.value = 1000
         assert control.value == control.max
         control.value = -1000
@@ -91,5 +91,5 @@ def test_settings_out_of_range_cannot_be_entered(panel):
 
 def test_repr_is_constant(panel):
     before = repr(panel)
-    panel.controls.children[0].value = 2
+    panel.controls["modules"].value = 2
     assert repr(panel) == before == repr(LockingPanel())

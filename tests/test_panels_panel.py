@@ -1,9 +1,13 @@
 import base64
+import io
 
-from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
+from dni_lesson.panels.controls import dropdown, slider
+from dni_lesson.panels.panel import Explorer, Panel, png
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 PNG = b"\x89PNG"
 
@@ -26,7 +30,7 @@ def explorer():
 
 
 def low(panel):
-    return panel.controls.children[0]
+    return panel.controls["low"]
 
 
 def test_a_panel_shows_its_picture_and_its_words_at_once(explorer):
@@ -68,8 +72,15 @@ def test_sliders_act_when_let_go_and_are_labelled():
 
 
 def test_an_empty_panel_has_no_picture_yet():
-    assert Panel("Panel: empty", []).picture.value == b""
+    panel = Panel("Panel: empty", [])
+    assert panel.picture.value == b""
+    assert "image/png" not in panel._repr_mimebundle_()
 
 
-def test_png_needs_no_pyplot():
-    assert png(Figure()).startswith(PNG)
+def test_png_holds_the_pixels_that_matplotlib_drew():
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, 1], color="red")
+    pixels = np.asarray(Image.open(io.BytesIO(png(figure))))
+    drawn = np.asarray(figure.canvas.buffer_rgba())
+    np.testing.assert_array_equal(pixels, drawn[..., :3])
+    assert pixels.shape == (100, 200, 3)

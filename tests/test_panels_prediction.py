@@ -130,7 +130,7 @@ def test_each_control_changes_picture_and_words(control, value):
     panel = PredictionPanel()
     picture, words = bytes(panel.picture.value), panel.words.value
     assert picture.startswith(b"\x89PNG")
-    panel._named[control].value = value
+    panel.controls[control].value = value
     assert bytes(panel.picture.value) != picture
     assert panel.words.value != words
 

@@ -18,7 +18,7 @@ READINGS = {
 
 def test_moving_the_slider_changes_picture_and_words():
     panel = StoryPanel(IMAGES, LABELS, READINGS)
-    epoch, digits = panel.controls.children
+    epoch, digits = panel.controls.values()
     seen = [(panel.picture.value, panel.words.value)]
     epoch.value = 2
     seen.append((panel.picture.value, panel.words.value))
@@ -31,7 +31,7 @@ def test_moving_the_slider_changes_picture_and_words():
 def test_choosing_digits_changes_the_picture():
     panel = StoryPanel(IMAGES, LABELS, READINGS)
     before = panel.picture.value
-    panel.controls.children[1].value = "the rules disagree"
+    panel.controls["digits"].value = "the rules disagree"
     assert panel.picture.value != before
 
 

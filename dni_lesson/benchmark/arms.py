@@ -192,7 +192,7 @@ class LayerSteps(Arm):
             model,
             p * sum(layer_macs(model, k) for k in layers),
             optimizers,
-            [_layer_call(model, k, optimizers[k]) for k in layers],
+            [layer_call(model, k, optimizers[k]) for k in layers],
         )
 
     def step(self, x, y):
@@ -206,7 +206,7 @@ class LayerSteps(Arm):
         return len(updated)
 
 
-def _layer_call(model, k, optimizer):
+def layer_call(model, k, optimizer, jit_compile=True):
     """Returns the compiled update of module `k` and its predictor.
 
     That of the last module returns the loss and the accuracy of the batch.
@@ -218,7 +218,7 @@ def _layer_call(model, k, optimizer):
         variables += interfaces[k].trainable_variables
     optimizer.build(variables)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=jit_compile)
     def call(x, y):
         h = x
         for module in modules[:k]:

@@ -7,10 +7,19 @@ from dni_lesson.exercises import (
     lesson_03,
     lesson_04,
     lesson_05,
+    lesson_09,
 )
 from dni_lesson.exercises.exercise import Exercise, report
 
-_LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05)
+_LESSONS = (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_09,
+)
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
     for lesson in _LESSONS

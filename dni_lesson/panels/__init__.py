@@ -5,4 +5,5 @@ from dni_lesson.panels.gradient import GradientPanel as GradientPanel
 from dni_lesson.panels.locking import LockingPanel as LockingPanel
 from dni_lesson.panels.prediction import PredictionPanel as PredictionPanel
 from dni_lesson.panels.race import RacePanel as RacePanel
+from dni_lesson.panels.speedup import SpeedupPanel as SpeedupPanel
 from dni_lesson.panels.story import StoryPanel as StoryPanel

@@ -1,10 +1,10 @@
 """True against synthetic gradients, as recorded while a network trained."""
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.panel import Explorer, dropdown
+from dni_lesson.panels.controls import button, choices, dropdown
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS, plot_gradient_pair
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -17,7 +17,9 @@ class GradientPanel(Explorer):
     Args:
         records: Dict from rule to a dict from training step to the list of
             `BoundaryGradient` recorded then, as `boundary_gradients` returns
-            it. All rules with the same steps and boundaries.
+            it. All rules with the same steps and boundaries. Or, for training
+            that goes on, a function that returns such a dict, perhaps empty: a
+            button then looks at it again.
         rule: String, the rule shown first. Default: the first.
         boundary: Integer, the boundary shown first. Default: the last.
         step: Integer, the step shown first. Default: the middle one.
@@ -27,38 +29,73 @@ class GradientPanel(Explorer):
     """
 
     def __init__(self, records, rule=None, boundary=None, step=None):
-        keys = {
-            tuple((s, g.boundary) for s, row in run.items() for g in row)
-            for run in records.values()
-        }
-        if len(keys) != 1 or not (pairs := next(iter(keys))):
-            raise ValueError(
-                "`records`. Expected the same steps and boundaries for every "
-                f"rule, at least one. Received: {len(keys)} different sets"
-            )
-        steps = sorted({s for s, _ in pairs})
-        boundaries = sorted({k for _, k in pairs})
-
-        def draw(rule, boundary, step):
-            row = {g.boundary: g for g in records[rule][step]}
-            return gradient_pair(rule, step, row[boundary])
-
-        controls = {
-            "rule": dropdown("rule", list(records), rule),
-            "boundary": dropdown(
-                "boundary", boundaries, boundary or max(pairs)[1]
-            ),
-            "step": widgets.SelectionSlider(
-                options=steps,
-                value=steps[len(steps) // 2] if step is None else step,
-                description="training step",
-                continuous_update=False,
-                style={"description_width": "initial"},
-            ),
-        }
+        is_live = callable(records)
+        self._read = records if is_live else lambda: records
+        if not is_live:
+            _check(records)
+        rules, boundaries, steps = _keys(self._read())
+        again = [button("Look again", self.look_again)] if is_live else []
         super().__init__(
-            "Gradient panel: true against synthetic", draw, controls
+            "Gradient panel: true against synthetic",
+            self._draw_one,
+            {
+                "rule": dropdown("rule", rules, rule),
+                "boundary": dropdown(
+                    "boundary", boundaries, boundary or boundaries[-1]
+                ),
+                "step": choices(
+                    "training step",
+                    steps,
+                    steps[len(steps) // 2] if step is None else step,
+                ),
+            },
+            again,
         )
+
+    def look_again(self):
+        """Shows the newest of the records that have come in."""
+        rules, boundaries, steps = _keys(self._read())
+        news = {"rule": rules, "boundary": boundaries, "step": steps}
+        with self.hold():
+            for name, options in news.items():
+                control, before = self.controls[name], self.controls[name].value
+                control.options = options
+                control.value = before if before in options else options[-1]
+            self.controls["step"].value = steps[-1]
+
+    def _draw_one(self, rule, boundary, step):
+        row = self._read().get(rule, {}).get(step, [])
+        for gradient in row:
+            if gradient.boundary == boundary:
+                return gradient_pair(rule, step, gradient)
+        raise ValueError(
+            "Nothing is recorded here yet. When training has gone on for an "
+            "epoch, press Look again."
+        )
+
+
+def _check(records):
+    keys = {
+        tuple((s, g.boundary) for s, row in run.items() for g in row)
+        for run in records.values()
+    }
+    if len(keys) != 1 or not next(iter(keys)):
+        raise ValueError(
+            "`records`. Expected the same steps and boundaries for every "
+            f"rule, at least one. Received: {len(keys)} different sets"
+        )
+
+
+def _keys(records):
+    """Returns the rules, boundaries and steps that can be chosen."""
+    # Copies, as training may add to them in its thread.
+    runs = {rule: dict(run) for rule, run in dict(records).items() if run}
+    if not runs:
+        return ["none yet"], [1], [0]
+    rows = [run.values() for run in runs.values()]
+    boundaries = {g.boundary for run in rows for row in run for g in row}
+    steps = set.union(*map(set, runs.values()))
+    return list(runs), sorted(boundaries), sorted(steps)
 
 
 def gradient_pair(rule, step, gradient):
@@ -70,14 +107,17 @@ def gradient_pair(rule, step, gradient):
         gradient: `BoundaryGradient`.
     """
     boundary, true, synthetic = gradient
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(9, 3.3), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
     figure.suptitle(f"{rule}, boundary {boundary}, step {step}", fontsize=11)
     every = max(1, true.size // _POINTS)
     plot_gradient_pair(true.ravel()[::every], synthetic.ravel()[::every], left)
     left.ticklabel_format(style="sci", scilimits=(0, 0))
-    _draw_distributions(right, true, synthetic)
-    return figure, _in_words(boundary, agreement(true, synthetic))
+    _draw_distributions(middle, true, synthetic)
+    units = unit_cosines(true, synthetic)
+    _draw_units(right, units)
+    words = _in_words(boundary, agreement(true, synthetic))
+    return figure, words + _units_in_words(units)
 
 
 def _draw_distributions(axes, true, synthetic):
@@ -97,6 +137,44 @@ def _draw_distributions(axes, true, synthetic):
     axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def unit_cosines(true, synthetic):
+    """Returns for each unit the cosine of its two gradients over a batch.
+
+    Args:
+        true: Float array `(batch, units)`; more axes than one of units are
+            taken together.
+        synthetic: Array of the same shape.
+
+    Returns:
+        Float array: `(units,)` without the units whose true or synthetic
+        gradient is zero throughout, as that of a unit that never fires.
+    """
+    true = true.reshape(len(true), -1)
+    synthetic = synthetic.reshape(len(synthetic), -1)
+    products = np.sum(true * synthetic, axis=0)
+    lengths = np.linalg.norm(true, axis=0) * np.linalg.norm(synthetic, axis=0)
+    return products[lengths > 0] / lengths[lengths > 0]
+
+
+def _draw_units(axes, cosines):
+    bins = np.linspace(-1, 1, 41)
+    axes.hist(cosines, bins, color=COLORS["synthetic"])
+    axes.axvline(0, color=COLORS["forward"], linewidth=1)
+    axes.axvline(1, color=COLORS["true"], linewidth=1)
+    axes.set(xlabel="cosine of one unit", ylabel="number of units")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _units_in_words(cosines):
+    if not len(cosines):
+        return ""
+    low, middle, high = np.quantile(cosines, [0.1, 0.5, 0.9])
+    return (
+        f" Unit by unit the cosine is {middle:.2f} in the median; for eight "
+        f"units in ten it lies between {low:.2f} and {high:.2f}."
+    )
 
 
 def _in_words(boundary, measures):

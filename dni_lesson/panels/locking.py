@@ -3,7 +3,8 @@
 import math
 
 from dni_lesson import plots
-from dni_lesson.panels.panel import Explorer, slider
+from dni_lesson.panels.controls import slider
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.speed import idle_fraction, staleness, step_time
 from dni_lesson.timetable import timetable
 
@@ -27,20 +28,14 @@ class LockingPanel(Explorer):
             "LockingPanel: locked, pipelined and decoupled timetables",
             locking,
             {
-                "modules": slider("modules, one per worker", 2, 8, 4),
-                "ratio": slider(
-                    "backward pass (forward = 1)", 0.5, 4.0, 2.0, step=0.5
-                ),
+                "modules": slider("modules (workers)", 2, 8, 4),
+                "ratio": slider("backward : forward", 0.5, 4.0, 2.0, step=0.5),
                 "predictor": slider(
-                    "predictor (forward + backward = 1)",
-                    0.0,
-                    4.0,
-                    0.7,
-                    step=0.1,
+                    "predictor : module", 0.0, 4.0, 0.7, step=0.1
                 ),
                 "microbatches": slider("micro-batches", 1, 16, 4),
                 "delay": slider(
-                    "link delay (forward = 1)", 0.0, 5.0, 1.0, step=0.5
+                    "link delay : forward", 0.0, 5.0, 1.0, step=0.5
                 ),
             },
         )
@@ -91,7 +86,7 @@ def locking(modules, ratio, predictor, microbatches, delay):
 
 
 def _draw(runs, end, modules):
-    figure = Figure(figsize=(10, 2.4 + 0.75 * modules), layout="constrained")
+    figure = Figure(figsize=(8, 2.4 + 0.75 * modules), layout="constrained")
     axes = figure.subplots(len(runs), sharex=True)
     for ax, (name, events) in zip(axes, runs.items(), strict=True):
         drawn = [event for event in events if event.start < end]

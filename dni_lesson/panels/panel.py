@@ -6,10 +6,15 @@ open figures behind and prints nothing into the cell.
 """
 
 import base64
+import contextlib
 import html
-import io
+import struct
+import zlib
+
+from dni_lesson.panels.controls import grid
 
 import ipywidgets as widgets
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 _DPI = 100
@@ -24,31 +29,42 @@ class Panel(widgets.VBox):
 
     Args:
         name: String, what the panel is; its `repr` is `<name>`.
-        controls: List of widgets, each with a description.
+        controls: List of widgets, from top to bottom.
+        below: List of widgets below the words. Default: none.
     """
 
-    def __init__(self, name, controls):
+    def __init__(self, name, controls, below=()):
         self._name = name
         # Without width="auto" a box stretches its images.
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(width="auto", max_width="100%")
         )
         self.words = widgets.HTML()
-        self.controls = widgets.HBox(
-            controls, layout=widgets.Layout(flex_flow="row wrap")
-        )
-        super().__init__([self.controls, self.picture, self.words])
+        super().__init__([*controls, self.picture, self.words, *below])
         self.add_class("dni-panel")
 
-    def show(self, figure, words):
-        """Shows a figure and its text twin.
+    def show(self, picture, words):
+        """Shows a picture and its text twin.
 
         Args:
-            figure: A `matplotlib.figure.Figure` made without pyplot.
+            picture: Bytes, a PNG.
             words: String, what the picture shows, with its numbers.
         """
-        self.picture.value = png(figure)
-        self.words.value = f"<p role='status'>{html.escape(words)}</p>"
+        self.picture.value = picture
+        self.say(words)
+
+    def say(self, words, role="status"):
+        """Shows words and leaves the picture as it is.
+
+        Args:
+            words: String.
+            role: String, `"status"`, or `"alert"` for what went wrong.
+        """
+        # Without line-height, a widget's text has the height of a slider.
+        text = html.escape(words)
+        self.words.value = (
+            f"<p role='{role}' style='line-height: 1.5'>{text}</p>"
+        )
 
     def __repr__(self):
         return f"<{self._name}>"
@@ -56,6 +72,8 @@ class Panel(widgets.VBox):
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle["text/plain"] = repr(self)
+        if not self.picture.value:
+            return bundle
         bundle["image/png"] = base64.b64encode(self.picture.value).decode()
         return bundle, {"image/png": {"alt": repr(self)}}
 
@@ -68,55 +86,69 @@ class Explorer(Panel):
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
         controls: Dict from argument name of `draw` to widget.
+        below: List of widgets below the words. Default: none.
+
+    Attributes:
+        controls: That dict.
     """
 
-    def __init__(self, name, draw, controls):
-        super().__init__(name, list(controls.values()))
-        self._draw, self._named = draw, controls
+    def __init__(self, name, draw, controls, below=()):
+        super().__init__(name, [grid(controls.values())], below)
+        self._draw, self.controls, self._held = draw, controls, False
         for control in controls.values():
             control.observe(self._redraw, names="value")
         self._redraw()
 
+    @contextlib.contextmanager
+    def hold(self):
+        """Changes several controls inside it and redraws once, at its end."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self._redraw()
+
     def _redraw(self, change=None):
-        values = {name: one.value for name, one in self._named.items()}
+        if self._held:
+            return
+        values = {name: one.value for name, one in self.controls.items()}
         try:
             figure, words = self._draw(**values)
         except ValueError as error:  # A setting that cannot be drawn.
-            self.words.value = f"<p role='alert'>{html.escape(str(error))}</p>"
+            self.say(str(error), role="alert")
         else:
-            self.show(figure, words)
+            self.show(png(figure), words)
 
 
 def png(figure):
     """Returns the figure as PNG bytes."""
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format="png", dpi=_DPI, pil_kwargs={"compress_level": 1}
-    )
-    return buffer.getvalue()
+    figure.set_dpi(_DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return encode(canvas)
 
 
-def slider(description, low, high, value, step=1, **kwargs):
-    """Returns a labelled slider that acts when it is let go."""
-    kind = widgets.FloatSlider if isinstance(step, float) else widgets.IntSlider
-    return kind(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
-        description=description,
-        continuous_update=False,
-        style={"description_width": "initial"},
-        **kwargs,
-    )
+def encode(canvas):
+    """Returns what an Agg canvas holds as PNG bytes.
 
-
-def dropdown(description, options, value=None):
-    """Returns a labelled drop-down list."""
-    return widgets.Dropdown(
-        options=options,
-        value=value if value is not None else next(iter(options)),
-        description=description,
-        style={"description_width": "initial"},
+    Pillow tries five filters on every row of pixels, which makes live pictures
+    three times as dear and hardly smaller.
+    """
+    pixels = np.asarray(canvas.buffer_rgba())
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), "uint8")  # 0: no filter.
+    for channel in range(3):
+        rows[:, 1 + channel :: 3] = pixels[..., channel]
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (
+            (b"IHDR", header),
+            (b"IDAT", zlib.compress(rows, 1)),
+            (b"IEND", b""),
+        )
     )

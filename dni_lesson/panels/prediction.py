@@ -7,10 +7,10 @@ so that a whole training run fits between two moves of a slider.
 """
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.panel import Explorer, dropdown, slider
+from dni_lesson.panels.controls import checkbox, dropdown, slider
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -229,9 +229,7 @@ class PredictionPanel(Explorer):
 
     def __init__(self):
         controls = {
-            "labels": widgets.Checkbox(
-                value=True, description="the predictor sees the label"
-            ),
+            "labels": checkbox("the predictor sees the label", True),
             "hidden": dropdown(
                 "predictor", {"linear": False, "hidden layer": True}, False
             ),

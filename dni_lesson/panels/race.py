@@ -1,39 +1,44 @@
 """Rules racing each other on the same digits, live."""
 
-import html
+import functools
 import math
 import threading
 import time
 
 from dni_lesson.checks import check_choice, check_int
 from dni_lesson.networks import RULES
-from dni_lesson.panels.panel import Panel, dropdown, slider
-from dni_lesson.panels.racing import (
-    NAMES,
-    Settings,
-    draw_race,
-    race,
-    race_figure,
+from dni_lesson.panels.controls import (
+    button,
+    checkbox,
+    dropdown,
+    grid,
+    line,
+    row,
 )
+from dni_lesson.panels.panel import Panel
+from dni_lesson.panels.race_picture import AXES, RacePicture
+from dni_lesson.panels.race_settings import Settings, as_code, fields
+from dni_lesson.panels.race_words import NAMES, in_words
+from dni_lesson.panels.racing import TURNS, Log, race
 from dni_lesson.panels.training import Background
 
-import ipywidgets as widgets
-
-_SECONDS_BETWEEN_PICTURES = 0.1
+_SECONDS_BETWEEN_PICTURES = 0.095
+_SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
 
 
 class RacePanel(Panel):
     """Trains up to four rules side by side and shows how they learn.
 
     Training happens in a thread of its own, so that the panel answers while it
-    lasts. The buttons call the methods of the same names. A change of any
-    setting resets a race that has begun.
+    lasts; one race at a time, and a new panel ends the race of an older one.
+    The buttons call the methods of the same names. A change of any setting
+    resets a race that has begun; the x-axis may be changed at any time.
 
     Args:
         **settings: Initial values, where they differ from those of `Settings`.
 
     Attributes:
-        history: Dict from rule to a dict of lists, see `race`.
+        results: `Log`, what has been measured; a new one for each race.
         fields, rules, buttons: Dicts of the widgets, by name.
 
     Raises:
@@ -47,31 +52,40 @@ class RacePanel(Panel):
     'ready'
     """
 
-    _training = None  # The `Background` of the present race.
+    # The `Background` of the present race; `close` may come before any.
+    _training = None
+    _drawn_for = None  # Settings and x-axis of the present picture.
 
     def __init__(self, **settings):
         initial = Settings(**settings)
         check_int("epochs", initial.epochs, at_least=1)
         for rule in initial.rules:
             check_choice("rules", rule, RULES)
+        # Who runs a cell again has lost the buttons of its older panel.
+        Background.stop_latest()
         self._epochs = initial.epochs
-        self.fields = _fields(initial)
-        self.rules = {rule: _box(rule, rule in initial.rules) for rule in RULES}
-        self.buttons = {
-            name: widgets.Button(description=name)
-            for name in ("Run", "Step", "Stop", "Reset")
-        }
-        super().__init__(
-            "Race panel: test accuracy and gradient cosine of the rules",
-            [_row(self.fields), _row(self.rules), _row(self.buttons)],
-        )
         self._lock = threading.Lock()  # Of the training and all that is shown.
+        self.fields = fields(initial)
+        self.rules = {
+            rule: checkbox(NAMES[rule], rule in initial.rules) for rule in RULES
+        }
+        self.axis = dropdown("x-axis", list(AXES))
+        self.code = line("settings as code")
+        acts = (self._run_or_pause, self.step, self.stop, self.reset)
+        names = ("Run", "Step", "Stop", "Reset")
+        self.buttons = dict(zip(names, map(button, names, acts), strict=True))
+        super().__init__(
+            "Race panel: loss, test accuracy and gradient cosine of the rules",
+            [
+                grid([*self.fields.values(), self.axis]),
+                row(self.rules.values()),
+                row(self.buttons.values()),
+            ],
+            [self.code],
+        )
         for control in (*self.fields.values(), *self.rules.values()):
             control.observe(self._on_setting, names="value")
-        self.buttons["Run"].on_click(lambda _: self._run_or_pause())
-        self.buttons["Step"].on_click(lambda _: self.step())
-        self.buttons["Stop"].on_click(lambda _: self.stop())
-        self.buttons["Reset"].on_click(lambda _: self.reset())
+        self.axis.observe(self._on_axis, names="value")
         self.reset()
 
     @property
@@ -80,6 +94,11 @@ class RacePanel(Panel):
         values = {name: field.value for name, field in self.fields.items()}
         rules = tuple(rule for rule, box in self.rules.items() if box.value)
         return Settings(**values, rules=rules, epochs=self._epochs)
+
+    @property
+    def history(self):
+        """What was measured at the ends of epochs, see `Log`."""
+        return self.results.history
 
     @property
     def state(self):
@@ -104,20 +123,20 @@ class RacePanel(Panel):
     def step(self):
         """Trains each rule for one more epoch, then pauses."""
         if self.state == "paused":
-            self._go_on(epochs=1)
+            self._go_on(TURNS)
         elif self.state != "running":
-            self._begin(epochs=1)
+            self._begin(TURNS)
 
     def pause(self):
         """Pauses when all rules have come equally far."""
         if self.state == "running":
-            self._say("Pausing when all rules have come equally far.")
+            self.say("Pausing.")
             self._training.pause()
 
     def stop(self):
         """Ends the race after the present training step."""
         if self.state in ("running", "paused"):
-            self._say("Stopping.")
+            self.say("Stopping.")
             self._training.stop()
 
     def reset(self, because=""):
@@ -129,8 +148,8 @@ class RacePanel(Panel):
         with self._lock:
             if self._training is not None:
                 self._training.stop()
-            self._training, self.history = None, {}
-            self._figure = race_figure(self.settings)
+            self._training, self.results = None, Log()
+            self.code.value = as_code(self.settings)
             self._refresh(because)
 
     def join(self, timeout=None):
@@ -143,17 +162,15 @@ class RacePanel(Panel):
             self._training.stop()
         super().close()
 
-    def _begin(self, epochs=math.inf, blocking=False):
+    def _begin(self, rounds=math.inf, blocking=False):
         settings = self.settings
         if not settings.rules:
-            self._say("Choose at least one rule.")
+            self.say("Choose at least one rule.", role="alert")
             return
         self.reset()
-        history = self.history
-        training = Background(
-            lambda stop: race(settings, history, stop), self._on_training
-        )
-        training.go(epochs)
+        work = functools.partial(race, settings, self.results)
+        training = Background(work, self._on_training)
+        training.go(rounds)
         with self._lock:
             self._training = training
             self._refresh()
@@ -161,8 +178,8 @@ class RacePanel(Panel):
         if blocking and training.error is not None:
             raise training.error
 
-    def _go_on(self, epochs=math.inf):
-        self._training.go(epochs)
+    def _go_on(self, rounds=math.inf):
+        self._training.go(rounds)
         with self._lock:
             self._refresh()
 
@@ -173,77 +190,61 @@ class RacePanel(Panel):
             self.run()
 
     def _on_setting(self, change):
-        because = ""
-        if self._training is not None:
-            name = change["owner"].description
-            because = f"You changed {name}, so the race was reset."
-        self.reset(because)
+        name = change["owner"].description
+        because = f"You changed {name}, so the race was reset."
+        self.reset(because if self._training is not None else "")
+
+    def _on_axis(self, change):
+        with self._lock:
+            self._refresh()
 
     def _on_training(self, training):
         with self._lock:
             # After a reset, an old race must not paint over the new one.
             if training is not self._training:
                 return
-            soon = time.monotonic() - self._drawn < _SECONDS_BETWEEN_PICTURES
-            if not (soon and training.state == "running"):
+            if training.state != "running":
                 self._refresh()
+                return
+            now = time.monotonic()
+            if now < self._due:
+                return
+            self._due = max(now, self._due + _SECONDS_BETWEEN_PICTURES)
+            is_new = now - self._said >= _SECONDS_BETWEEN_WORDS
+            self.picture.value = self._picture.draw(self.results, is_new=is_new)
+            if is_new:
+                self._tell()
 
     def _refresh(self, because=""):
         """Shows where the race stands; `_lock` must be held."""
-        if self.state != "failed":
-            words = draw_race(self.history, self.settings, self._figure)
-            words = f"{because} {self._standing()} {words}".strip()
-            self.show(self._figure, words)
-        else:
-            error = self._training.error
-            text = f"{type(error).__name__}: {error}"
-            self._say(f"An error ended the race. {text}", role="alert")
-        self._drawn = time.monotonic()
+        wanted = self.settings, self.axis.value
+        if wanted != self._drawn_for:  # New axes take long to draw.
+            self._picture, self._drawn_for = RacePicture(*wanted), wanted
+        goes_on = self.state in ("ready", "running")
+        self.picture.value = self._picture.draw(self.results, goes_on)
+        self._due = time.monotonic() + _SECONDS_BETWEEN_PICTURES
+        self._tell(because)
         running = self.state == "running"
         labels = {"running": "Pause", "paused": "Resume"}
         self.buttons["Run"].description = labels.get(self.state, "Run")
         self.buttons["Step"].disabled = running
         self.buttons["Stop"].disabled = not (running or self.state == "paused")
 
+    def _tell(self, because=""):
+        self._said = time.monotonic()
+        if self.state == "failed":
+            error = self._training.error
+            text = f"{type(error).__name__}: {error}"
+            self.say(f"An error ended the race. {text}", role="alert")
+            return
+        results = in_words(self.results)
+        self.say(f"{because} {self._standing()} {results}".strip())
+
     def _standing(self):
-        done = [len(rows["epoch"]) for rows in self.history.values()]
-        whole = len(done) == len(self.settings.rules)
-        epoch = min(done) if done and whole else 0
         if self.state == "ready":
             return "Ready: press Run."
-        if not done:
+        done = [len(rows["epoch"]) for rows in self.history.values()]
+        if not self.results.losses:
             return "Running: Keras prepares each network for some seconds."
+        epoch = min(done) if len(done) == len(self.settings.rules) else 0
         return f"{self.state.capitalize()}: {epoch} of {self._epochs} epochs."
-
-    def _say(self, words, role="status"):
-        self.words.value = f"<p role='{role}'>{html.escape(words)}</p>"
-
-
-def _fields(initial):
-    return {
-        "depth": slider("depth", 2, 6, initial.depth),
-        "units": dropdown("units", (32, 64, 128, 256), initial.units),
-        "learning_rate": dropdown(
-            "learning rate",
-            (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
-            initial.learning_rate,
-        ),
-        "batch_size": dropdown(
-            "batch size", (50, 100, 200, 400), initial.batch_size
-        ),
-        "seed": slider("seed", 0, 9, initial.seed),
-    }
-
-
-def _box(rule, value):
-    return widgets.Checkbox(
-        value=value,
-        description=NAMES[rule],
-        indent=False,
-        layout=widgets.Layout(width="auto", margin="0 1.5em 0 0"),
-    )
-
-
-def _row(named):
-    layout = widgets.Layout(flex_flow="row wrap")
-    return widgets.HBox(list(named.values()), layout=layout)

@@ -1,6 +1,7 @@
 """Two rules read the same digits, epoch after epoch."""
 
-from dni_lesson.panels.panel import Explorer, dropdown, slider
+from dni_lesson.panels.controls import dropdown, slider
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS, plot_digits
 
 import numpy as np
@@ -72,8 +73,8 @@ def story(images, labels, readings, epoch, digits):
         for rule, hits in right.items()
     )
     words = (
-        f"After {epoch} epochs of training {accuracies} of the "
-        f"{len(labels)} test digits rightly. On "
+        f"After {epoch} epoch{'s' * (epoch != 1)} of training {accuracies} "
+        f"of the {len(labels)} test digits rightly. On "
         f"{masks['the rules disagree'].sum()} digits the rules disagree; on "
         f"{masks['every rule is wrong'].sum()} every rule is wrong."
     )

@@ -9,7 +9,7 @@ where a test or a lesson wants to wait for the end.
 import math
 import threading
 
-import keras
+THREAD = "dni-training"  # The name of the thread that trains.
 
 
 class Background:
@@ -44,6 +44,12 @@ class Background:
         self._left = math.inf  # Good places to pass before it pauses.
         self._thread = None
 
+    @classmethod
+    def stop_latest(cls):
+        """Asks the one that began last for its end, if there is one."""
+        if cls._latest is not None:
+            cls._latest.stop()
+
     def start(self, blocking=False):
         """Begins; with `blocking` in this thread, and returns at the end."""
         with Background._starting:
@@ -52,7 +58,10 @@ class Background:
                 before.stop()
             if not blocking:
                 self._thread = threading.Thread(
-                    target=self._run, args=(before,), daemon=True
+                    target=self._run,
+                    args=(before,),
+                    name=THREAD,
+                    daemon=True,
                 )
                 self._thread.start()
         if blocking:
@@ -107,19 +116,3 @@ class Background:
             self._gate.wait_for(
                 lambda: self._left > 0 or self._stopping.is_set()
             )
-
-
-class StopTraining(keras.callbacks.Callback):
-    """Ends `fit` after the step in which an event is set.
-
-    Args:
-        event: A `threading.Event`.
-    """
-
-    def __init__(self, event):
-        super().__init__()
-        self._event = event
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self._event.is_set():
-            self.model.stop_training = True

@@ -1,0 +1,180 @@
+"""The challenges of lesson 09: what an answer returns is run and judged."""
+
+from dni_lesson.costs import layer_macs, step_macs
+from dni_lesson.exercises.exercise import Exercise, Wrong, is_close
+from dni_lesson.networks import mlp
+from dni_lesson.speed import max_speedup
+from dni_lesson.splitting import split
+
+_LINK_MS = 10
+_MOST_WORKERS = 4
+
+
+def _raced(make_race, rules, epochs=1):
+    """Runs the race that an answer makes and returns its panel."""
+    panel = make_race()
+    if not hasattr(panel, "settings"):
+        raise Wrong(f"Expected a RacePanel. Received: {panel!r}.")
+    settings = panel.settings
+    if not set(rules) <= set(settings.rules):
+        raise Wrong(
+            f"Expected a race of {' and '.join(rules)}. "
+            f"Received: {', '.join(settings.rules)}."
+        )
+    if settings.epochs < epochs:
+        raise Wrong(
+            f"Expected {epochs} epochs or more. Received: {settings.epochs}."
+        )
+    panel.run(blocking=True)
+    return panel
+
+
+def _judge_link(make_race):
+    panel = _raced(make_race, ("backprop", "cdni"))
+    needed = {rule: _steps_to(panel, rule, 0.95) for rule in panel.history}
+    settings, rows = panel.settings, panel.history["backprop"]
+    step_ms = 1000 * rows["seconds"][-1] / rows["step"][-1]
+    workers = settings.depth
+    costs = split(
+        workers, settings.units, settings.predictor_units, step_ms, workers
+    )
+    locked = step_ms + 2 * (workers - 1) * _LINK_MS
+    decoupled = max(map(sum, zip(*costs, strict=True)))
+    times = needed["backprop"] * locked, needed["cdni"] * decoupled
+    if times[1] >= times[0]:
+        raise Wrong(
+            f"backprop needs {times[0] / 1000:.1f} s, cDNI "
+            f"{times[1] / 1000:.1f} s."
+        )
+
+
+def _steps_to(panel, rule, accuracy):
+    rows = panel.history[rule]
+    for step, reached in zip(rows["step"], rows["val_accuracy"], strict=True):
+        if reached >= accuracy:
+            return step
+    best = max(rows["val_accuracy"])
+    raise Wrong(f"{rule} reaches {best:.1%} at best, not {accuracy:.0%}.")
+
+
+def _judge_broken(make_race):
+    panel = _raced(make_race, ("backprop", "cdni"), epochs=5)
+    backprop, cdni = (
+        panel.history[rule]["val_accuracy"][-1] for rule in ("backprop", "cdni")
+    )
+    if backprop < 0.85:
+        raise Wrong(f"That broke backprop too: {backprop:.1%}, not 85 %.")
+    if cdni > backprop - 0.2:
+        raise Wrong(
+            f"cDNI reads {cdni:.1%}, backprop {backprop:.1%}: fewer than 20 "
+            "points apart."
+        )
+
+
+def _judge_rescued(make_race):
+    panel = _raced(make_race, ("dni",))
+    if panel.settings.depth < 3:
+        raise Wrong("Expected a depth of 3 or more.")
+    reached = panel.history["dni"]["val_accuracy"][-1]
+    if reached < 0.9:
+        raise Wrong(f"DNI ends at {reached:.1%}, not 90 %.")
+
+
+def _judge_headline(probability):
+    model = mlp(rule="cdni")
+    calls = sum(layer_macs(model, k) for k in range(len(model.modules)))
+    for factor in (3, 2):
+        expected = step_macs(mlp(rule="backprop")) / (factor * calls)
+        received = probability(factor)
+        if not is_close(received, expected):
+            raise Wrong(
+                f"probability({factor}): expected {expected:.4f}, "
+                f"received {received!r}."
+            )
+
+
+def _judge_shape(shape):
+    layers, units, workers = shape()
+    if not 2 <= workers <= min(layers, _MOST_WORKERS):
+        raise Wrong(
+            f"Expected 2 to {_MOST_WORKERS} workers, one layer each at least. "
+            f"Received: {workers} workers, {layers} layers."
+        )
+    if not (layers <= 10 and 1 <= units <= 1024):
+        raise Wrong(
+            "Expected at most 10 layers and 1024 units. "
+            f"Received: {layers} layers, {units} units."
+        )
+    bound = max_speedup(*split(layers, units, (), 1.0, workers))
+    if bound < 3:
+        raise Wrong(f"The bound over one worker is {bound:.2f}, not 3.")
+
+
+EXERCISES = (
+    Exercise(
+        "09-1",
+        _judge_link,
+        hints=(
+            "Over such a link a locked step is ten times as long as its work. "
+            "So cDNI may take more iterations; it must only get there.",
+            "On 4,000 digits both rules gain from wide layers and a learning "
+            "rate above 0.001, and shallow networks have few boundaries.",
+            "return RacePanel(depth=3, units=256, learning_rate=0.003, "
+            'rules=("backprop", "cdni"))',
+        ),
+        because="Locked workers wait for two messages at each boundary in "
+        "every iteration; decoupled ones do not wait.",
+    ),
+    Exercise(
+        "09-2",
+        _judge_broken,
+        hints=(
+            "What makes predictions of predictions worse, and what leaves "
+            "predictors too little to learn from?",
+            "Many boundaries, few updates of each predictor.",
+            "return RacePanel(depth=6, update_probability=0.2, epochs=5, "
+            'rules=("backprop", "cdni"))',
+        ),
+        because="Backprop learns from the first update on; cDNI has to learn "
+        "to predict first, boundary after boundary.",
+    ),
+    Exercise(
+        "09-3",
+        _judge_rescued,
+        hints=(
+            "DNI fails a little at each boundary. How many must there be?",
+            "More updates help too: smaller batches make more of them.",
+            "return RacePanel(depth=3, units=256, batch_size=50, "
+            'rules=("dni",))',
+        ),
+        because="With two boundaries and many updates even predictions without "
+        "the label carry enough.",
+    ),
+    Exercise(
+        "09-4",
+        _judge_headline,
+        hints=(
+            "An iteration with stochastic updates makes a share p of the calls "
+            "of all layers.",
+            "p times the MACs of all layer calls must be the MACs of one "
+            "backprop step, divided by the factor.",
+            "return backprop / (factor * calls)",
+        ),
+        because="At p = 0.117 an iteration does a third of the work: a 3-fold "
+        "headline without any worker beside the first.",
+    ),
+    Exercise(
+        "09-5",
+        _judge_shape,
+        hints=(
+            "A worker is as slow as its layers and its predictor. A worker "
+            "with three layers pays for one predictor only.",
+            "With narrow hidden layers the first layer is too large to share; "
+            "with wide ones it is too small. Ten layers, and a width between "
+            "300 and 500?",
+            "return 10, 392, 4",
+        ),
+        because="Three workers can never get there: a predictor costs more "
+        "than nothing. With four, all of them have to be equally loaded.",
+    ),
+)

@@ -1,0 +1,204 @@
+"""The picture of a race, fast enough to be drawn while training goes on.
+
+Axes, ticks and whatever else stays are drawn once and kept as pixels; for a new
+picture they are restored and the curves alone are drawn. That takes some
+milliseconds, where drawing everything takes a hundred.
+"""
+
+import math
+
+from dni_lesson import plots
+from dni_lesson.panels.panel import encode
+from dni_lesson.panels.race_words import LETTERS, NAMES, reading_line
+from dni_lesson.panels.racer import PREDICTING
+from dni_lesson.panels.racing import EXAMPLES, samples
+
+import numpy as np
+import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# What the x-axis may show, and its key in a `Log`.
+AXES = {
+    "iterations": "step",
+    "layer-updates": "updates",
+    "training seconds": "seconds",
+}
+_SECONDS = 4.0  # Where an axis of seconds ends at first.
+_EPOCHS = 20  # The longest race that has its whole axis from the start.
+_DASHES = {"dni": "-.", "local": ":"}
+_LEGEND = {
+    "fontsize": 8,
+    "frameon": False,
+    "borderpad": 0,
+    "handlelength": 1.6,
+    "handletextpad": 0.4,
+    "columnspacing": 0.8,
+}
+# Sizes in inches. A notebook has 7.7 of them on a screen of 1280 pixels, and a
+# picture that needs no scaling costs the browser less.
+_WIDTH, _ROW, _DIGITS, _LINE = 7.6, 2.0, 0.45, 0.18
+_FONT = {"family": "monospace", "fontsize": 9.5, "va": "center"}
+_STRIP = 10 * LETTERS * 0.08  # 8 pixels each, in this size, at 100 an inch.
+
+
+class RacePicture:
+    """A figure whose curves grow.
+
+    Args:
+        settings: `Settings` of the race.
+        axis: String, one of `AXES`.
+    """
+
+    def __init__(self, settings, axis):
+        self._rules, self._boundaries = settings.rules, settings.depth - 1
+        self._predicting = [r for r in settings.rules if r in PREDICTING]
+        self._key, self._axis, self._end = AXES[axis], axis, None
+        # An axis that grows is drawn anew, in the time of many pictures.
+        steps = min(settings.epochs, _EPOCHS) * EXAMPLES / settings.batch_size
+        updates = steps * settings.depth * settings.update_probability
+        rooms = {"step": steps, "updates": updates, "seconds": _SECONDS}
+        self._room = rooms[self._key]
+        strip = _DIGITS + _LINE * len(settings.rules) + 0.15
+        count = 2 + len(self._predicting)
+        columns = 3 if count == 3 else 2
+        rows = math.ceil(count / columns)
+        height = _ROW * rows + strip
+        self._figure = Figure(figsize=(_WIDTH, height), dpi=100)
+        self._canvas = FigureCanvasAgg(self._figure)
+        grid = self._figure.add_gridspec(rows, columns, wspace=0.25, hspace=0.5)
+        grid.update(left=0.07, right=0.98, top=1 - 0.25 / height)
+        grid.update(bottom=(strip + 0.45) / height)
+        places = list(grid)[:count]
+        self.axes = [self._figure.add_subplot(place) for place in places]
+        self.curves = self._add_curves()
+        self.readings = self._add_digits(height)
+
+    def draw(self, log, has_room=True, is_new=True):
+        """Draws what has been measured.
+
+        Args:
+            log: `Log`.
+            has_room: Boolean, whether the race goes on, so that the x-axis ends
+                beyond it. Default `True`.
+            is_new: Boolean, whether the readings are drawn anew, which takes
+                longer than all curves together. Default `True`.
+
+        Returns:
+            Bytes, a PNG.
+        """
+        end = self._end_of(log)
+        if has_room:
+            room = self._room
+            while room < end:
+                room *= 2
+            end = room
+        is_new |= self._show_until(end)
+        if is_new:
+            self._draw_readings(log)
+        self._canvas.restore_region(self._background)
+        for key, curve in self.curves.items():
+            curve.set_data(*self._points(log, *key))
+            self._figure.draw_artist(curve)
+        return encode(self._canvas)
+
+    def _end_of(self, log):
+        ends = [rows[self._key][-1] for rows in log.losses.values()]
+        return max(ends, default=self._room)
+
+    def _show_until(self, end):
+        """Returns whether the x-axis had to be drawn anew."""
+        if end == self._end:
+            return False
+        for ax in self.axes:
+            ax.set_xlim(0, 1.02 * end)
+        self._canvas.draw()  # All that is not animated.
+        self._empty = self._canvas.copy_from_bbox(self._figure.bbox)
+        self._end = end
+        return True
+
+    def _draw_readings(self, log):
+        self._canvas.restore_region(self._empty)
+        for rule, text in self.readings.items():
+            text.set_text(reading_line(log.history.get(rule)))
+            self._figure.draw_artist(text)
+        self._background = self._canvas.copy_from_bbox(self._figure.bbox)
+
+    def _points(self, log, what, rule):
+        rows = (log.losses if what == "loss" else log.history).get(rule)
+        if rows is None:
+            return [], []
+        if isinstance(what, int):
+            return rows[self._key], [
+                cosines[what] for cosines in rows["cosine"]
+            ]
+        return rows[self._key], rows[what]
+
+    def _add_curves(self):
+        loss, accuracy, *cosines = self.axes
+        curves = {}
+        for rule in self._rules:
+            for what, ax in (("loss", loss), ("val_accuracy", accuracy)):
+                style = _DASHES.get(rule, "-") + "o" * (ax is accuracy)
+                curves[what, rule] = _curve(
+                    ax, style, plots.COLORS[rule], NAMES[rule]
+                )
+        for rule, ax in zip(self._predicting, cosines, strict=True):
+            # Lighter near the input, where a prediction is of a prediction.
+            color = plots.COLORS[rule]
+            shades = sns.light_palette(color, self._boundaries + 1)[1:]
+            for k, shade in enumerate(shades):
+                label = k + 1 if k else "boundary 1"
+                curves[k, rule] = _curve(ax, "-o", shade, label)
+            _finish(ax, self._axis, f"{NAMES[rule]}: gradient cosine")
+            ax.axhline(0, color=plots.COLORS["forward"], linewidth=1, zorder=0)
+            ax.set(ylim=(-0.3, 1.05))
+            place = {"loc": "upper left", "ncols": self._boundaries}
+            ax.legend(**place, **_LEGEND)
+        _finish(loss, self._axis, "training loss")
+        loss.set(yscale="log", ylim=(1e-3, 5))
+        _finish(accuracy, self._axis, "test accuracy")
+        accuracy.set(ylim=(0, 1.05))
+        if self._rules:
+            accuracy.legend(loc="lower right", **_LEGEND)
+        return curves
+
+    def _add_digits(self, height):
+        left = 0.98 - _STRIP / _WIDTH
+        bottom = (_LINE * len(self._rules) + 0.1) / height
+        ax = self._figure.add_axes(
+            (left, bottom, _STRIP / _WIDTH, _DIGITS / height)
+        )
+        _, images = samples()
+        ax.imshow(_side_by_side(images), cmap="gray_r", aspect="equal")
+        ax.set_axis_off()
+        self._figure.text(
+            0.02, bottom + 0.15 / height, "read so (✗: wrong)", fontsize=9
+        )
+        texts = {}
+        for line, rule in enumerate(self._rules):
+            y = bottom - (0.5 + line) * _LINE / height
+            self._figure.text(0.02, y, NAMES[rule], **_FONT)
+            texts[rule] = self._figure.text(left, y, "", animated=True, **_FONT)
+        return texts
+
+
+def _curve(ax, style, color, label):
+    look = {"color": color, "markersize": 3, "animated": True}
+    (curve,) = ax.plot([], [], style, label=label, **look)
+    return curve
+
+
+def _finish(ax, xlabel, title):
+    ax.set_title(title, fontsize=10, loc="left")
+    ax.set_xlabel(xlabel, fontsize=9, labelpad=1)
+    ax.tick_params(labelsize=9)
+    ax.locator_params(axis="x", nbins=5)
+    sns.despine(ax=ax)
+
+
+def _side_by_side(images):
+    """Returns the digits in a row, each in the middle of its letters' width."""
+    room = round(28 * (_STRIP / 10 / _DIGITS - 1) / 2)
+    padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (0, 0), (room, room)))
+    return np.hstack(padded)

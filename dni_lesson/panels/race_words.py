@@ -1,0 +1,58 @@
+"""A race in words: the text twin of its picture."""
+
+from dni_lesson.panels.racer import PREDICTING
+
+NAMES = {"backprop": "backprop", "dni": "DNI", "cdni": "cDNI", "local": "local"}
+LETTERS = 7  # Of what is read, below each digit.
+
+
+def in_words(log):
+    """Returns the text twin of the picture, empty before the first turn."""
+    if not log.losses:
+        return ""
+    columns = {
+        "Iterations a second": {
+            rule: f"{rows['step'][-1] / rows['seconds'][-1]:.0f}"
+            for rule, rows in log.losses.items()
+        },
+        "Training loss": {
+            rule: f"{rows['loss'][-1]:.3f}" for rule, rows in log.losses.items()
+        },
+        "Test accuracy": {
+            rule: f"{rows['val_accuracy'][-1]:.1%}"
+            for rule, rows in log.history.items()
+        },
+        "Cosine of the synthetic with the true gradient, from boundary 1 up": {
+            rule: ", ".join(f"{one:.2f}" for one in rows["cosine"][-1])
+            for rule, rows in log.history.items()
+            if rule in PREDICTING
+        },
+        "Of the ten digits shown, read wrongly": {
+            rule: str(reading_line(rows).count("✗"))
+            for rule, rows in log.history.items()
+        },
+    }
+    return " ".join(
+        f"{name}: "
+        + ("; " if "boundary" in name else ", ").join(
+            f"{NAMES[rule]} {value}" for rule, value in column.items()
+        )
+        + "."
+        for name, column in columns.items()
+        if column
+    )
+
+
+def reading_line(rows):
+    """Returns what a rule reads in the ten digits, a cell for each.
+
+    Args:
+        rows: The rule's `history`, see `Log`, or `None`.
+    """
+    if not rows:
+        return ""
+    cells = [
+        str(read) if read == digit else f"{read} ✗"
+        for digit, read in enumerate(rows["reading"][-1])
+    ]
+    return "".join(cell.center(LETTERS) for cell in cells)

@@ -1,0 +1,288 @@
+"""A reader uses the panels: mouse, keyboard, and what happens to a page."""
+
+import json
+import re
+
+import browser
+import pytest
+from nbformat import v4
+
+pytestmark = browser.MARKS
+
+SECONDS = 40  # Only a broken panel needs as many.
+RACE = (
+    "from dni_lesson.panels import RacePanel\n"
+    "race = RacePanel(\n"
+    "    depth=2, units=32, rules=('backprop', 'cdni'), epochs=100_000\n"
+    ")\n"
+    "race"
+)
+THREADS = (
+    "import threading\n"
+    "from dni_lesson.panels.training import THREAD\n"
+    "print('training threads:', [t.name for t in threading.enumerate()]"
+    ".count(THREAD))"
+)
+# Names of controls without a word that says what they are.
+UNNAMED = """panel => [...panel.querySelectorAll(
+    "button, input, select, textarea, [role='slider']")]
+  .filter(one => one.offsetParent && !(
+    one.textContent.trim() || one.title || one.getAttribute('aria-label')
+    || (one.labels && [...one.labels].some(l => l.textContent.trim()))
+    || one.closest('.jupyter-widgets').querySelector('label, .widget-label')
+        ?.textContent.trim()))
+  .map(one => one.outerHTML)"""
+CHANGED = "([panel, old]) => panel.querySelector('img').src !== old"
+# How often the picture changes from now on.
+COUNT = """panel => { window.pictures = 0;
+  panel.querySelector('img').addEventListener('load',
+    () => { window.pictures += 1; }) }"""
+
+
+class Page:
+    """A notebook whose first code cell shows a panel.
+
+    Args:
+        chromium, server, root: The fixtures.
+        name: String, of the notebook.
+        *sources: Strings, its code cells.
+    """
+
+    def __init__(self, chromium, server, root, name, *sources):
+        cells = [v4.new_code_cell(source) for source in sources]
+        browser.store(cells, root / f"{name}.ipynb")
+        self.lab = browser.Lab(chromium, server, root, f"{name}.ipynb")
+        self.page = self.lab.page
+        self.page.set_default_timeout(SECONDS * 1000)
+        self.panel = self.page.locator(".dni-panel").first
+
+    def run(self, index=0):
+        return self.lab.run_cell(index)
+
+    def wait_for(self, text):
+        self.panel.locator("p", has_text=text).wait_for()
+
+    def press(self, name):
+        """Presses a button of the panel with the keyboard."""
+        self.panel.get_by_role("button", name=name, exact=True).focus()
+        self.page.keyboard.press("Enter")
+
+    def control(self, label):
+        return self.panel.locator(".widget-inline-hbox", has_text=label).first
+
+    def picture(self):
+        return self.panel.locator("img").first.get_attribute("src")
+
+    def wait_for_other_picture(self, old):
+        self.page.wait_for_function(
+            CHANGED, arg=[self.panel.element_handle(), old]
+        )
+
+    def count_pictures(self, at_least):
+        self.panel.evaluate(COUNT)
+        self.page.wait_for_function(f"window.pictures >= {at_least}")
+
+    def close(self, screenshot):
+        self.panel.scroll_into_view_if_needed()
+        self.lab.screenshot(screenshot)
+        self.lab.assert_quiet()
+        self.lab.close()
+
+
+@pytest.fixture
+def open_page(chromium, server, root):
+    return lambda *args: Page(chromium, server, root, *args)
+
+
+def numbers(page):
+    return re.findall(r"every ([\d.]+)", page.panel.locator("p").text_content())
+
+
+def test_a_slider_answers_to_mouse_and_keys(open_page):
+    page = open_page(
+        "slider",
+        "from dni_lesson.panels import LockingPanel\nLockingPanel()",
+    )
+    page.run()
+    page.wait_for("Locked backprop: a mini-batch every 18.0")
+    handle = page.control("link delay").locator(".noUi-handle")
+    picture, box = page.picture(), handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.page.mouse.move(x, y)
+    page.page.mouse.down()
+    page.page.mouse.move(x + 200, y, steps=5)
+    page.page.mouse.up()
+    page.wait_for("Locked backprop: a mini-batch every 42.0")
+    page.wait_for_other_picture(picture)
+    picture = page.picture()
+    handle.focus()
+    page.page.keyboard.press("ArrowLeft")
+    page.wait_for("Locked backprop: a mini-batch every 39.0")
+    page.wait_for_other_picture(picture)
+    page.close("slider")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_every_control_is_named_and_words_are_readable(open_page, theme):
+    page = open_page(
+        "named",
+        "import ipywidgets\n"
+        "from dni_lesson import panels\n"
+        "made = [panels.LockingPanel(), panels.PredictionPanel(),\n"
+        "        panels.RacePanel(), panels.SpeedupPanel()]\n"
+        "made += [panels.GradientPanel(lambda: {})]\n"
+        "ipywidgets.VBox(made)",
+    )
+    page.page.set_viewport_size({"width": 1024, "height": 1500})
+    page.run()
+    page.wait_for("Locked backprop")
+    page.lab.choose("Settings", "Theme", theme)
+    page.page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(
+        state="attached"
+    )
+    found = page.page.locator(".dni-panel")
+    assert found.count() == 5
+    for panel in found.all():
+        assert panel.evaluate(UNNAMED) == []
+        ink, paper = panel.locator("p").evaluate(
+            "p => [getComputedStyle(p).color, getComputedStyle("
+            "p.closest('.jp-Notebook')).backgroundColor]"
+        )
+        assert contrast(ink, paper) > 7
+    for track in page.page.locator(".dni-panel .noUi-base").all():
+        assert track.bounding_box()["width"] > 60
+    page.close(f"named_{theme.split()[1]}")
+
+
+def contrast(*colors):
+    """Returns the contrast ratio of two CSS colours, as WCAG defines it."""
+    lights = []
+    for color in colors:
+        parts = [int(n) / 255 for n in re.findall(r"\d+", color)[:3]]
+        r, g, b = (
+            p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4
+            for p in parts
+        )
+        lights.append(0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05)
+    return max(lights) / min(lights)
+
+
+@pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
+def test_a_race_runs_while_other_cells_run(open_page, server, subshells):
+    page = open_page(f"race_{subshells}", RACE, "print(6 * 7)", THREADS)
+    set_subshells(page, server, subshells)
+    page.lab.open()
+    page.run()
+    page.wait_for("Ready: press Run.")
+    page.press("Run")
+    page.count_pictures(at_least=10)
+    page.run(1).get_by_text("42").wait_for()
+    page.run(2).get_by_text("training threads: 1").wait_for()
+    page.wait_for("Running: ")
+    page.press("Pause")
+    page.wait_for("Paused: ")
+    page.press("Step")
+    picture = page.picture()
+    page.wait_for_other_picture(picture)
+    page.press("Resume")
+    page.wait_for("Running: ")
+    page.press("Stop")
+    page.wait_for("Stopped: ")
+    page.run(2).get_by_text("training threads: 0").wait_for()
+    page.close(f"race_{subshells}")
+
+
+def set_subshells(page, server, value):
+    name = "@jupyterlab/apputils-extension:kernels-settings"
+    answer = page.page.request.put(
+        server.url(f"lab/api/settings/{name}"),
+        data={"raw": json.dumps({"commsOverSubshells": value})},
+    )
+    assert answer.ok, answer.text()
+
+
+def test_two_panels_live_beside_each_other(open_page):
+    locking = "from dni_lesson.panels import LockingPanel\nLockingPanel()"
+    page = open_page("two", RACE, locking, THREADS)
+    page.lab.run_all()
+    page.press("Run")
+    page.count_pictures(at_least=3)
+    other = page.page.locator(".dni-panel").nth(1)
+    other.locator(".noUi-handle").first.focus()
+    page.page.keyboard.press("ArrowRight")
+    other.locator("p", has_text="every 23.0").wait_for()
+    page.count_pictures(at_least=3)
+    # Running the cell again makes a new panel, and ends the race of the old.
+    page.run(0)
+    page.wait_for("Ready: press Run.")
+    page.run(2).get_by_text("training threads: 0").wait_for()
+    page.close("two")
+
+
+def test_a_reloaded_page_finds_its_race_running(open_page):
+    page = open_page("reload", RACE, THREADS)
+    page.run()
+    page.press("Run")
+    page.count_pictures(at_least=3)
+    page.lab.save()
+    page.lab.open()
+    page.wait_for("Running: ")
+    page.count_pictures(at_least=3)
+    page.press("Stop")
+    page.wait_for("Stopped: ")
+    page.close("reload")
+
+
+def test_a_restarted_kernel_begins_anew(open_page):
+    page = open_page("restart", RACE, THREADS)
+    page.run()
+    page.press("Run")
+    page.count_pictures(at_least=3)
+    page.lab.choose("Kernel", "Restart Kernel and Run All Cells…")
+    page.page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.page.get_by_text("training threads: 0").wait_for()
+    page.wait_for("Ready: press Run.")
+    page.press("Run")
+    page.count_pictures(at_least=3)
+    page.press("Stop")
+    page.wait_for("Stopped: ")
+    page.close("restart")
+
+
+def test_a_saved_panel_is_a_still_picture_without_its_kernel(open_page, server):
+    page = open_page("still", RACE)
+    page.run()
+    page.press("Run")
+    page.count_pictures(at_least=3)
+    page.press("Stop")
+    page.wait_for("Stopped: ")
+    page.lab.save()
+    for session in server.get("api/sessions"):
+        if session["path"] == "still.ipynb":
+            answer = page.page.request.delete(
+                server.url(f"api/sessions/{session['id']}")
+            )
+            assert answer.ok
+    page.lab.open()
+    page.wait_for("Stopped: ")
+    assert page.panel.locator("img").first.evaluate("i => i.naturalWidth") > 0
+    assert page.page.get_by_text("model not found").count() == 0
+    page.close("still")
+
+
+def test_an_error_in_the_thread_is_a_line_in_the_panel(open_page):
+    page = open_page(
+        "error",
+        RACE,
+        "from dni_lesson.panels import racing\n"
+        "def load_digits():\n"
+        "    raise OSError('the digits are lost')\n"
+        "racing.load_digits = load_digits\n"
+        "print('broken')",
+    )
+    page.run()
+    page.wait_for("Ready: press Run.")
+    page.run(1).get_by_text("broken").wait_for()
+    page.press("Run")
+    page.wait_for("An error ended the race. OSError: the digits are lost")
+    page.close("error")
