@@ -39,8 +39,8 @@ def test_each_epoch_has_an_order_of_its_own_that_follows_the_seed():
     jobs = range(6)
     one, again, other = (rows(make(seed=k), jobs) for k in (0, 0, 1))
     assert one == again != other
-    assert sorted(sum(one[:3], [])) == sorted(sum(one[3:], [])) == list(
-        range(10)
+    assert (
+        sorted(sum(one[:3], [])) == sorted(sum(one[3:], [])) == list(range(10))
     )
     assert one[:3] != one[3:]
 

@@ -19,7 +19,9 @@ import pytest
 REORDERED = {"rtol": 2e-4, "atol": 2e-6}
 
 
-def made(rule="cdni", optimizer=None, jit_compile=False, depth=4):
+def made(rule="cdni", optimizer=None, jit_compile=True, depth=4):
+    # With XLA numbers repeat; TensorFlow's own kernels share out their sums
+    # among threads as these happen to be free.
     model = dni.mlp(depth, 8, rule, input_dim=6, num_classes=3)
     optimizer = optimizer or keras.optimizers.Adam(1e-2)
     model.compile(optimizer, helpers.crossentropy(), jit_compile=jit_compile)
@@ -46,9 +48,6 @@ def plain(rule="cdni", regularizer=None):
         ],
     )
     model.build((None, 6))
-    model.compile(
-        keras.optimizers.Adam(1e-2), helpers.crossentropy(), jit_compile=False
-    )
     return model
 
 
@@ -76,12 +75,9 @@ def asynchronous(model, schedule, epochs=3, batch_size=8, **kwargs):
     )
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("modules", [None, 2, 1])
-def test_without_staleness_decoupled_workers_do_what_fit_does(
-    modules, jit_compile
-):
-    one, other = made(), made(jit_compile=jit_compile)
+def test_without_staleness_decoupled_workers_do_what_fit_does(modules):
+    one, other = made(), made()
     expected = synchronous(one)
     history = asynchronous(other, "decoupled", queue_size=1, modules=modules)
     assert_close(helpers.weights(one), helpers.weights(other))
@@ -102,7 +98,7 @@ def test_predictors_with_hidden_layers_do_what_fit_does():
     nets = []
     for _ in range(2):
         net = dni.mlp(3, 8, "dni", 6, 3, predictor_units=(5,))
-        net.compile("adam", helpers.crossentropy(), jit_compile=False)
+        net.compile("adam", helpers.crossentropy())
         nets.append(net)
     synchronous(nets[0])
     asynchronous(nets[1], "decoupled", queue_size=1)
@@ -126,7 +122,7 @@ def test_gpipe_does_what_backprop_does_where_there_is_no_batchnorm(
     nets = [plain("backprop", regularizer) for _ in range(2)]
     for net in nets:
         loss = keras.losses.SparseCategoricalCrossentropy(True, reduction)
-        net.compile(keras.optimizers.SGD(0.01), loss, jit_compile=False)
+        net.compile(keras.optimizers.SGD(0.01), loss)
     synchronous(nets[0])
     asynchronous(nets[1], "gpipe", microbatches=2)
     assert_close(module_weights(nets[0]), module_weights(nets[1]))
@@ -188,7 +184,9 @@ def test_late_true_gradients_are_those_of_the_weights_they_were_made_with():
 
 
 def test_queue_size_bounds_the_staleness_and_all_work_is_done():
-    history = asynchronous(made(), "decoupled", epochs=10, queue_size=3)
+    history = asynchronous(
+        made(jit_compile=False), "decoupled", epochs=10, queue_size=3
+    )
     frame = history.to_frame()
     assert frame["steps"].tolist() == frame["updates"].tolist() == [40] * 4
     assert frame["predictor_updates"].tolist() == [40, 40, 40, 0]
@@ -198,10 +196,14 @@ def test_queue_size_bounds_the_staleness_and_all_work_is_done():
 
 @pytest.mark.parametrize("schedule", ["decoupled", "locked", "gpipe"])
 def test_real_events_are_those_of_the_timetable(schedule):
-    history = asynchronous(made(), schedule, microbatches=2)
+    history = asynchronous(made(jit_compile=False), schedule, microbatches=2)
     parts = 2 if schedule == "gpipe" else 1
     predicted = timetable(
-        schedule, [1] * 4, [1] * 4, [1, 1, 1, 0], minibatches=12,
+        schedule,
+        [1] * 4,
+        [1] * 4,
+        [1, 1, 1, 0],
+        minibatches=12,
         microbatches=parts,
     )
     top = ("forward", 4)  # One call with the backward pass.
@@ -221,14 +223,16 @@ def key(event):
 
 @pytest.mark.parametrize("schedule", ["decoupled", "locked", "delayed"])
 def test_no_message_arrives_before_its_link_lets_it(schedule):
-    history = asynchronous(made(depth=3), schedule, link_delay=0.01, epochs=1)
+    history = asynchronous(
+        made(jit_compile=False), schedule, link_delay=0.01, epochs=1
+    )
     times = {key(event): event for event in history.events}
     for minibatch in range(1, 5):
         sent = times["forward", 1, minibatch, 1].end
         assert times["forward", 2, minibatch, 1].start - sent >= 0.01
         answer = "predictor" if schedule == "decoupled" else "backward"
-        sent = times["backward", 3, minibatch, 1].end
-        assert times[answer, 2, minibatch, 1].start - sent >= 0.01
+        sent = times["backward", 4, minibatch, 1].end
+        assert times[answer, 3, minibatch, 1].start - sent >= 0.01
 
 
 def test_callbacks_hear_of_epochs_and_can_stop_the_training():
@@ -245,7 +249,7 @@ def test_callbacks_hear_of_epochs_and_can_stop_the_training():
         def on_train_end(self, logs=None):
             self.told.append("over")
 
-    recorder, model = Recorder(), made()
+    recorder, model = Recorder(), made(jit_compile=False)
     history = asynchronous(model, "locked", epochs=9, callbacks=[recorder])
     loss = history.history["loss"]
     assert recorder.told == [
@@ -289,7 +293,7 @@ WRONG = [
 @pytest.mark.parametrize(("name", "arguments"), WRONG)
 def test_wrong_arguments_are_refused_before_training(name, arguments):
     x, y = helpers.toy_data()
-    model = made()
+    model = made(jit_compile=False)
     before = helpers.weights(model)
     arguments = {"x": x, "y": y, "batch_size": 8} | arguments
     with pytest.raises(ValueError, match=f"^`{name}`. Expected"):
@@ -301,7 +305,9 @@ def test_wrong_arguments_are_refused_before_training(name, arguments):
 def test_models_that_cannot_be_trained_are_refused():
     x, y = helpers.toy_data()
     bare = dni.mlp(3, 8, "cdni", 6, 3)
-    scaled = made(optimizer=keras.optimizers.LossScaleOptimizer("sgd"))
+    scaled = made(
+        optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    )
     for model in (bare, scaled, keras.Sequential()):
         with pytest.raises(ValueError, match="^`model`. Expected"):
             dni.fit_async(model, x, y)

@@ -70,9 +70,7 @@ def train(model, **kwargs):
 
 
 def workers_alive():
-    return [
-        one for one in threading.enumerate() if one.name.startswith("dni-")
-    ]
+    return [one for one in threading.enumerate() if one.name.startswith("dni-")]
 
 
 @pytest.mark.parametrize("schedule", ["decoupled", "locked", "gpipe"])

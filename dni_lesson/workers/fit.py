@@ -1,7 +1,5 @@
 """One call: train a model with one worker per module."""
 
-import itertools
-
 from dni_lesson.checks import (
     check_choice,
     check_examples,
@@ -13,9 +11,9 @@ from dni_lesson.models import DecoupledModel
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.history import AsyncHistory
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.stage import Stage
+from dni_lesson.workers.team import make_stages, make_team
 from dni_lesson.workers.threads import run_on_threads
-from dni_lesson.workers.worker import Decoupled, Plan, Top, TrueGradient
+from dni_lesson.workers.worker import Plan
 
 import keras
 import numpy as np
@@ -133,11 +131,9 @@ def fit_async(
         in_turn=in_turn,
         report_every=batches.per_epoch,
     )
-    stages = _stages(model, parts, schedule, size, _devices(devices, parts))
-    for h, labels in batches.examples():
-        for stage in stages:
-            h = stage.compile(h, labels)
-    team = _team(stages, schedule, plan, link_delay, batches)
+    devices = _devices(devices, parts)
+    stages = make_stages(model, parts, schedule, batches, size, devices)
+    team = make_team(stages, schedule, plan, link_delay, batches)
     losses = []
     told = _Told(
         model, callbacks, epochs, plan, batches.shares, team[-1], losses
@@ -198,36 +194,6 @@ def _devices(devices, parts):
                 f"`devices`. Expected some of {known}. Received: {device!r}"
             )
     return list(devices)
-
-
-def _stages(model, parts, schedule, microbatches, devices):
-    return [
-        Stage(
-            part,
-            model,
-            synthetic=schedule == "decoupled",
-            microbatches=microbatches,
-            # Delayed gradients belong to the weights of the forward pass.
-            keep_weights=schedule == "delayed",
-            device=device,
-        )
-        for part, device in zip(parts, devices, strict=True)
-    ]
-
-
-def _team(stages, schedule, plan, delay, source):
-    """Returns the workers, joined to a chain."""
-    below_top = Decoupled if schedule == "decoupled" else TrueGradient
-    kinds = [below_top] * (len(stages) - 1) + [Top]
-    team = [
-        kind(number, stage, plan, delay, source if number == 1 else None)
-        for number, (kind, stage) in enumerate(
-            zip(kinds, stages, strict=True), 1
-        )
-    ]
-    for below, above in itertools.pairwise(team):
-        below.above, above.below = above, below
-    return team
 
 
 class _Told:

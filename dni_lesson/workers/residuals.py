@@ -46,7 +46,9 @@ def split_pass(
         # nothing else would keep reads and writes in order.
         with (
             tf.GradientTape() as tape,
-            keras.StatelessScope(list(zip(states, given, strict=True))) as scope,
+            keras.StatelessScope(
+                list(zip(states, given, strict=True))
+            ) as scope,
         ):
             if input_gradient:
                 values = [inputs[0], *values]

@@ -152,7 +152,7 @@ class Stage:
         # A `tf.function` is called through its concrete function: the fifth
         # one would be taken for one that is traced too often, and warn.
         call = tf.function(
-            function, jit_compile=self._model.jit_compile
+            function, jit_compile=self._model.jit_compile, autograph=False
         ).get_concrete_function(*examples)
         size = tf.nest.flatten(examples)[-1].shape[0]
         self._calls[name, size] = call
@@ -217,16 +217,17 @@ class Stage:
         outputs, residuals = self._add("forward", forward, h, y)
         out = outputs[0]
         if self._synthetic:
-            self._add(
-                "update_synthetic", update_synthetic, residuals, out, y
-            )
+            self._add("update_synthetic", update_synthetic, residuals, out, y)
             if self.learns_to_predict:
                 self._add("train_predictor", train_predictor, out, y, out)
         elif self._microbatches == 1:
             self._add("update", update, residuals, out)
         else:
             _, gradients = self._add(
-                "backward", lambda r, g: backward(r, arriving(g)), residuals, out
+                "backward",
+                lambda r, g: backward(r, arriving(g)),
+                residuals,
+                out,
             )
             self._compile_apply(gradients)
         return out
@@ -264,7 +265,7 @@ class Stage:
 
         parts = [gradients] * self._microbatches
         self._apply = tf.function(
-            apply, jit_compile=self._model.jit_compile
+            apply, jit_compile=self._model.jit_compile, autograph=False
         ).get_concrete_function(parts)
         self._apply(parts)
 
@@ -279,7 +280,9 @@ class Stage:
     def _loss_share(self, h):
         """Returns the weight of a micro-batch's loss in the mini-batch's."""
         weight = self._model.gradient_scale
-        whole = ops.tile(h[:1], [self._microbatches * len(h), *[1] * (h.ndim - 1)])
+        whole = ops.tile(
+            h[:1], [self._microbatches * len(h), *[1] * (h.ndim - 1)]
+        )
         return float(weight(whole)[0] / weight(h)[0])
 
 
