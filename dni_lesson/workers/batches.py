@@ -1,9 +1,8 @@
 """The jobs of the first worker: mini-batches and their parts, in order."""
 
+import keras
 import numpy as np
 import tensorflow as tf
-
-import keras
 
 
 class Batches:

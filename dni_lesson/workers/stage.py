@@ -233,13 +233,13 @@ class Stage:
         return out
 
     def _compile_top(self, h, y):
-        share = self._loss_share(h)
+        share = _loss_share(self._model, h, self._microbatches)
 
         def top_backward(h, y):
             with tf.GradientTape() as tape:
                 tape.watch(h)
                 prediction, *penalty = self._run(h, y)
-                loss = share * self._loss(y, prediction) + sum(penalty)
+                loss = share * _loss(self._model, y, prediction) + sum(penalty)
             below, *gradients = tape.gradient(
                 loss,
                 [h, *[one.value for one in self._variables]],
@@ -269,21 +269,20 @@ class Stage:
         ).get_concrete_function(parts)
         self._apply(parts)
 
-    def _loss(self, y, prediction):
-        loss = keras.losses.get(self._model.loss)
-        value = loss(y, prediction)
-        # As Keras: the mean of a plain function, the sum of a `Loss` that
-        # does not reduce.
-        is_loss = isinstance(loss, keras.losses.Loss)
-        return ops.sum(value) if is_loss else ops.mean(value)
 
-    def _loss_share(self, h):
-        """Returns the weight of a micro-batch's loss in the mini-batch's."""
-        weight = self._model.gradient_scale
-        whole = ops.tile(
-            h[:1], [self._microbatches * len(h), *[1] * (h.ndim - 1)]
-        )
-        return float(weight(whole)[0] / weight(h)[0])
+def _loss(model, y, prediction):
+    loss = keras.losses.get(model.loss)
+    value = loss(y, prediction)
+    # As Keras: the mean of a plain function, the sum of a `Loss` that does
+    # not reduce.
+    is_loss = isinstance(loss, keras.losses.Loss)
+    return ops.sum(value) if is_loss else ops.mean(value)
+
+
+def _loss_share(model, h, parts):
+    """Returns the weight of a micro-batch's loss in the mini-batch's."""
+    whole = ops.concatenate([h] * parts)
+    return float(model.gradient_scale(whole)[0] / model.gradient_scale(h)[0])
 
 
 def _trainable(layers):
