@@ -2,12 +2,13 @@
 
 import itertools
 
-from dni_lesson.workers.stage import Stage
+from dni_lesson.workers.lower import LowerStage
+from dni_lesson.workers.top import TopStage
 from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
 
 
 def make_stages(model, parts, schedule, batches, microbatches=1, devices=None):
-    """Returns one compiled `Stage` per part, good for any number of runs.
+    """Returns one compiled stage per part, good for any number of runs.
 
     Args:
         model: `DecoupledModel`, compiled.
@@ -19,7 +20,7 @@ def make_stages(model, parts, schedule, batches, microbatches=1, devices=None):
             device is prescribed.
     """
     stages = [
-        Stage(
+        (TopStage if part.is_last else LowerStage)(
             part,
             model,
             synthetic=schedule == "decoupled",
@@ -42,7 +43,7 @@ def make_team(stages, schedule, plan, link_delay, batches):
     """Returns new workers, each joined to its neighbours.
 
     Args:
-        stages: List of `Stage`.
+        stages: List of stages.
         schedule: String, see `fit_async`.
         plan: `Plan`.
         link_delay: Float >= 0, seconds that a message takes.

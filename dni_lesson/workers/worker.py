@@ -38,7 +38,7 @@ class Worker:
 
     Args:
         number: Integer, counted from 1 at the input.
-        stage: `Stage`, compiled.
+        stage: `LowerStage` or `TopStage`, compiled.
         plan: `Plan`.
         delay: Float, seconds that messages to this worker take.
         source: Function of the job that returns `(h, y)`; the first worker
@@ -215,10 +215,10 @@ class Top(TrueGradient):
 
     def _learn_top(self, job, h, y):
         if self._plan.microbatches == 1:
-            loss, below = self._stage.top_update(h, y)
+            loss, below = self._stage.update(h, y)
             self.updates += 1
         else:
-            loss, below, gradients = self._stage.top_backward(h, y)
+            loss, below, gradients = self._stage.backward(h, y)
             self._sum_up(job, gradients)
         self.losses.append(loss)
         return below
