@@ -43,10 +43,10 @@ class LowerStage(Stage):
 
     def make_calls(self, h, y):
         forward, backward = split_pass(
-            self._run,
+            self.run,
             [h, y],
             self.variables,
-            [v for one in self._layers for v in one.non_trainable_variables],
+            [v for one in self.layers for v in one.non_trainable_variables],
             self.keep_weights,
             input_gradient=not self.part.is_first,
         )

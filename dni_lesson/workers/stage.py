@@ -25,6 +25,7 @@ class Stage:
             copied and where it runs. Default `None`: where the weights are.
 
     Attributes:
+        layers: List of the Keras layers that act: modules and interfaces.
         variables, predictor_variables: Lists of Keras variables that learn.
         optimizers: Two Keras optimizers, of the part and of its predictor.
     """
@@ -45,7 +46,7 @@ class Stage:
         layers = [*self.part.modules]
         if synthetic:
             layers += [one for one in self.part.inner if one is not None]
-        self._layers = layers
+        self.layers = layers
         self.variables = _trainable(layers)
         predictor = synthetic and self.part.interface
         self.predictor_variables = _trainable([predictor]) if predictor else []
@@ -111,7 +112,7 @@ class Stage:
     def _all_variables(self):
         for optimizer in self.optimizers:
             yield from optimizer.variables
-        for layer in (*self._layers, self.part.interface):
+        for layer in (*self.layers, self.part.interface):
             yield from layer.variables if layer is not None else ()
 
     def add(self, name, function, *examples):
@@ -134,7 +135,7 @@ class Stage:
             h = module(h, training=True)
             if interface is not None and self.synthetic:
                 h = interface(h, y, scale, training=True)
-        penalties = [loss for one in self._layers for loss in one.losses]
+        penalties = [loss for one in self.layers for loss in one.losses]
         if not penalties:
             return [h]
         # Micro-batches share the penalty on the weights.
