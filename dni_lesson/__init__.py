@@ -19,3 +19,4 @@ if sys.argv[:1] != ["-m"]:
     from dni_lesson.models import DecoupledModel as DecoupledModel
     from dni_lesson.networks import mlp as mlp
     from dni_lesson.predictors import ZeroPredictor as ZeroPredictor
+    from dni_lesson.workers.fit import fit_async as fit_async

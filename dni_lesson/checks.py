@@ -32,6 +32,16 @@ def check_positive(name, value, at_most=float("inf")):
         )
 
 
+def check_not_negative(name, value):
+    """Raises `ValueError` unless `value` is a finite number >= 0."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < float("inf"):
+        raise ValueError(
+            f"`{name}`. Expected a finite number >= 0. "
+            f"Received: {name}={value!r}"
+        )
+
+
 def check_choice(name, value, choices):
     """Raises `ValueError` unless `value` is one of the strings `choices`."""
     if not isinstance(value, str) or value not in choices:

@@ -1,0 +1,113 @@
+"""Test error on the full MNIST against the staleness of gradients.
+
+    python benchmarks/staleness.py --staleness 0 1 4 16 64 --seeds 0 1 2
+    python benchmarks/staleness.py --real --seeds 0 1 2
+
+Trains 784-256-256-256-10, one worker per layer, by cDNI ("decoupled") and with
+true gradients that come late ("delayed"), Adam 1e-3, batch 64, 5 epochs. By
+default workers take their messages in turn, so that every gradient of every
+module is exactly `staleness` updates old, whatever the speed of the machine;
+staleness 0 is synchronous training. With `--real` they run as they can, with
+queues of 8, as users do; the staleness is then what it came to, a mean.
+
+One row per run goes to data/results/staleness.csv as soon as it is done; runs
+that are there already are not made again. About a minute a run on 2 CPU cores.
+"""
+
+import argparse
+import csv
+import itertools
+import pathlib
+
+import dni_lesson as dni
+from dni_lesson.benchmark.environment import environment
+from dni_lesson.workers.threads import one_thread_per_call
+
+import keras
+
+RESULTS = pathlib.Path(__file__).parent.parent / "data/results/staleness.csv"
+EPOCHS, BATCH_SIZE, REAL_QUEUE = 5, 64, 8
+SCHEDULES = ("decoupled", "delayed")
+
+
+def train(data, schedule, queue_size, in_turn, seed):
+    """Returns the history and the test error in percent."""
+    (x_train, y_train), (x_test, y_test) = data
+    model = dni.mlp(depth=4, rule="cdni", seed=seed)
+    model.compile(
+        keras.optimizers.Adam(1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    history = dni.fit_async(
+        model,
+        x_train,
+        y_train,
+        EPOCHS,
+        BATCH_SIZE,
+        schedule=schedule,
+        queue_size=queue_size,
+        in_turn=in_turn,
+        seed=seed,
+    )
+    accuracy = model.evaluate(x_test, y_test, batch_size=1000, verbose=0)[1]
+    return history, round(100 * (1 - accuracy), 2)
+
+
+def done():
+    if not RESULTS.exists():
+        return []
+    with RESULTS.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def append(row):
+    new = not RESULTS.exists()
+    with RESULTS.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--schedules", nargs="+", default=SCHEDULES)
+    parser.add_argument(
+        "--staleness", nargs="+", type=int, default=[0, 1, 2, 4, 8, 16, 32, 64]
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--real", action="store_true")
+    options = parser.parse_args()
+    one_thread_per_call()
+    data = dni.load_mnist()
+    ages = [REAL_QUEUE - 1] if options.real else options.staleness
+    for seed, age, schedule in itertools.product(
+        options.seeds, ages, options.schedules
+    ):
+        run = {
+            "schedule": schedule,
+            "order": "as it comes" if options.real else "in turn",
+            "queue_size": age + 1,
+            "seed": seed,
+        }
+        key = {name: str(value) for name, value in run.items()}
+        if any(key.items() <= row.items() for row in done()):
+            continue
+        history, error = train(data, schedule, age + 1, not options.real, seed)
+        frame = history.to_frame()
+        append(
+            {
+                **run,
+                # Of the modules below the last, whose gradient is never late.
+                "staleness": round(float(frame["staleness"][:-1].mean()), 2),
+                "test_error_percent": error,
+                "ms": round(1e3 / history.steps_per_second, 3),
+                **environment(),
+            }
+        )
+        print(f"{run} -> {error} %", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""One call: train a model with one worker per module."""
+
+from dni_lesson.checks import (
+    check_choice,
+    check_examples,
+    check_int,
+    check_not_negative,
+    check_positive,
+)
+from dni_lesson.models import DecoupledModel
+from dni_lesson.workers.batches import Batches
+from dni_lesson.workers.history import AsyncHistory
+from dni_lesson.workers.partition import partition
+from dni_lesson.workers.team import make_stages, make_team
+from dni_lesson.workers.threads import run_on_threads
+from dni_lesson.workers.worker import Plan
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SCHEDULES = ("decoupled", "locked", "gpipe", "delayed")
+WORKERS = ("threads",)
+
+
+def fit_async(
+    model,
+    x,
+    y,
+    epochs=1,
+    batch_size=64,
+    schedule="decoupled",
+    workers="threads",
+    queue_size=8,
+    link_delay=0.0,
+    microbatches=4,
+    modules=None,
+    callbacks=None,
+    seed=0,
+    *,
+    shuffle=True,
+    in_turn=False,
+    devices=None,
+    step_timeout=60.0,
+):
+    """Trains a `DecoupledModel` with one worker per module, really at once.
+
+    The model is cut at its interfaces. Each worker owns the modules between
+    two cuts, the predictor above them and an optimizer for each, a clone of
+    the compiled one with a state of its own. What crosses a cut is a message.
+
+    - `"decoupled"`: a worker takes `(h, y)`, runs forward, sends its output on
+      at once, updates itself with the gradient that its predictor says, and
+      sends the gradient of its input back. When a gradient comes back it
+      trains its predictor with it. The last module uses the true loss.
+    - `"locked"`: backprop over the same cut: a worker waits for the true
+      gradient before it takes the next mini-batch.
+    - `"gpipe"`: the same in `microbatches` parts, which follow each other.
+      Gradients are those of backprop, but BatchNorm sees micro-batches.
+    - `"delayed"`: backprop without waiting: up to `queue_size` mini-batches
+      are under way, and a true gradient is applied when it arrives, to
+      weights that have moved on. A control: no predictor.
+
+    In the last three the interfaces let the true gradient through. All four
+    use the same cut, messages and compiled steps. With `queue_size=1` the
+    decoupled schedule is synchronous: the weights are those of `fit`.
+
+    The weights are in the model at every moment, also after an error or
+    Ctrl-C. Optimizers start afresh at each call. `global_clipnorm` sees one
+    worker's weights only. Compiled metrics are not computed: use `evaluate`.
+
+    Args:
+        model: A built and compiled `DecoupledModel`, not in float16. Of what
+            it was compiled with count the optimizer, the loss and
+            `jit_compile`.
+        x: Array `(examples, *features)`.
+        y: Array `(examples,)` or `(examples, num_classes)`.
+        epochs: Integer >= 1. Default `1`.
+        batch_size: Integer >= 1. Default `64`.
+        schedule: String, one of the above. Default `"decoupled"`.
+        workers: `"threads"`, of this process. Default `"threads"`.
+        queue_size: Integer >= 1: how many mini-batches a worker may have under
+            way, sent on but not answered. It bounds the staleness. Default `8`.
+        link_delay: Float >= 0, seconds that each message between neighbours
+            takes, to emulate a network. Default `0.0`.
+        microbatches: Integer >= 1, for `"gpipe"`; must divide the batch size
+            and the last, smaller batch. Default `4`.
+        modules: Integer, the number of workers, or a list with the number of
+            modules of each. Default: a worker for each module between
+            interfaces. Interfaces inside a worker act as in `fit`.
+        callbacks: List of Keras callbacks. They are told of the beginning and
+            the end of training and of the epochs of the last module, with
+            `"loss"`; other modules may be ahead then. Default `None`.
+        seed: Integer >= 0, of the order of the examples. Default `0`.
+        shuffle: Boolean; a new random order in each epoch. Default `True`.
+        in_turn: Boolean: workers take messages in a fixed order, first
+            `queue_size` inputs, then a gradient and an input in turn. They
+            wait more, and runs repeat exactly: a gradient is always
+            `queue_size - 1` updates old. Default `False`.
+        devices: List of TensorFlow device names, one for each worker.
+            Default: the GPUs in turn if there are several, else no change.
+        step_timeout: Float > 0, seconds after which a call of a worker counts
+            as hanging. Default `60.0`.
+
+    Returns:
+        `AsyncHistory`.
+
+    Raises:
+        ValueError: If an argument is out of its range; before training.
+        WorkerError: If a worker raised or hung; it names the module.
+
+    Example:
+
+    >>> history = dni.fit_async(model, x, y, epochs=2, batch_size=8)
+    >>> len(history.history["loss"])
+    2
+    """
+    _check(model, x, y, schedule, workers, queue_size, microbatches, seed)
+    check_int("epochs", epochs, at_least=1)
+    check_int("batch_size", batch_size, at_least=1)
+    check_not_negative("link_delay", link_delay)
+    check_positive("step_timeout", step_timeout)
+    x, y = check_examples(model, x, y)
+    parts = partition(model, schedule, modules)
+    size = microbatches if schedule == "gpipe" else 1
+    batches = Batches(x, y, batch_size, size, seed if shuffle else None)
+    plan = Plan(
+        minibatches=epochs * batches.per_epoch,
+        microbatches=size,
+        window=queue_size if schedule in ("decoupled", "delayed") else 1,
+        in_turn=in_turn,
+        report_every=batches.per_epoch,
+    )
+    devices = _devices(devices, parts)
+    stages = make_stages(model, parts, schedule, batches, size, devices)
+    team = make_team(stages, schedule, plan, link_delay, batches)
+    losses = []
+    told = _Told(
+        model, callbacks, epochs, plan, batches.shares, team[-1], losses
+    )
+    try:
+        run_on_threads(team, step_timeout, told.epoch_ended)
+    finally:
+        for stage in stages:
+            stage.finish()
+        told.ended()
+    return AsyncHistory(team, losses)
+
+
+def _check(model, x, y, schedule, workers, queue_size, microbatches, seed):
+    if not isinstance(model, DecoupledModel) or not model.built:
+        raise ValueError(
+            f"`model`. Expected a built DecoupledModel. Received: {model!r}"
+        )
+    if not model.compiled or model.loss is None:
+        raise ValueError(
+            "`model`. Expected a model that was compiled with a loss. "
+            f"Received: {model!r}"
+        )
+    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            "`model`. Expected no float16: workers share no loss scale. "
+            f"Received: optimizer={model.optimizer!r}"
+        )
+    for name, value in (("x", x), ("y", y)):
+        if not isinstance(value, list | tuple) and not hasattr(
+            value, "__array__"
+        ):
+            raise ValueError(
+                f"`{name}`. Expected an array. Received: {value!r}"
+            )
+    check_choice("schedule", schedule, SCHEDULES)
+    check_choice("workers", workers, WORKERS)
+    check_int("queue_size", queue_size, at_least=1)
+    check_int("microbatches", microbatches, at_least=1)
+    check_int("seed", seed, at_least=0)
+
+
+def _devices(devices, parts):
+    if devices is None:
+        gpus = tf.config.list_logical_devices("GPU")
+        if len(gpus) < 2:
+            return [None] * len(parts)
+        return [gpus[k % len(gpus)].name for k in range(len(parts))]
+    if not isinstance(devices, list | tuple) or len(devices) != len(parts):
+        raise ValueError(
+            f"`devices`. Expected one for each of {len(parts)} workers. "
+            f"Received: devices={devices!r}"
+        )
+    known = [device.name for device in tf.config.list_logical_devices()]
+    for device in devices:
+        if not any(name.endswith(str(device)) for name in known):
+            raise ValueError(
+                f"`devices`. Expected some of {known}. Received: {device!r}"
+            )
+    return list(devices)
+
+
+class _Told:
+    """Tells callbacks, in the thread of the caller, how far training is."""
+
+    def __init__(self, model, callbacks, epochs, plan, shares, top, losses):
+        self._model, self._epochs, self._plan = model, epochs, plan
+        self._shares = shares
+        self._top, self._losses = top, losses
+        model.stop_training = False
+        self._callbacks = keras.callbacks.CallbackList(
+            callbacks, model=model, epochs=epochs, steps=plan.report_every
+        )
+        self._callbacks.on_train_begin()
+        self._callbacks.on_epoch_begin(0)
+
+    def epoch_ended(self, minibatches):
+        """Returns whether training is to stop."""
+        per_epoch = self._plan.report_every
+        epoch = minibatches // per_epoch - 1
+        jobs = per_epoch * self._plan.microbatches
+        losses = self._top.losses[epoch * jobs : (epoch + 1) * jobs]
+        # Micro-batches add up to the loss of their mini-batch.
+        losses = np.reshape(losses, (per_epoch, -1)).sum(axis=1)
+        self._losses.append(float(losses @ self._shares))
+        self._callbacks.on_epoch_end(epoch, {"loss": self._losses[-1]})
+        if self._model.stop_training:
+            return True
+        if epoch + 1 < self._epochs:
+            self._callbacks.on_epoch_begin(epoch + 1)
+        return False
+
+    def ended(self):
+        logs = {"loss": self._losses[-1]} if self._losses else {}
+        self._callbacks.on_train_end(logs)

@@ -1,0 +1,64 @@
+"""What a run with workers leaves behind: measures and the real timetable."""
+
+from dni_lesson.speed import step_time
+
+import pandas as pd
+
+
+class AsyncHistory:
+    """The record of a `fit_async`.
+
+    Attributes:
+        history: Dict of lists in the form of Keras: `"loss"`, the mean over
+            each epoch of the last module's loss.
+        events: List of `Event`, as from `timetable`, but measured: seconds
+            since the first began. `plots.plot_timetable` draws it. The last
+            module's forward and backward pass are one call and count as
+            `"backward"`.
+        steps_per_second: Float, mini-batches a second in the middle of the
+            run (see `speed.step_time`), after compilation and warm-up.
+    """
+
+    def __init__(self, workers, losses):
+        self.history = {"loss": losses}
+        events = sorted(
+            (event for worker in workers for event in worker.events),
+            key=lambda event: event.start,
+        )
+        begin = events[0].start if events else 0.0
+        self.events = [
+            one._replace(start=one.start - begin, end=one.end - begin)
+            for one in events
+        ]
+        done = {event.minibatch for event in events}
+        self.steps_per_second = (
+            1 / step_time(self.events) if len(done) > 1 else float("nan")
+        )
+        self._workers = workers
+
+    def to_frame(self):
+        """Returns one row per module as a `pandas.DataFrame`.
+
+        Columns: `module`, counted from 1; `steps`, mini-batches that it has
+        begun; `updates` of its weights; `predictor_updates`; `staleness` and
+        `max_staleness`, the mean and the largest number of its updates
+        between a mini-batch's own and the arrival of its gradient (for
+        delayed gradients, between its forward pass and its update);
+        `busy` and `waiting`, seconds.
+        """
+        return pd.DataFrame([self._row(one) for one in self._workers])
+
+    def _row(self, worker):
+        busy = sum(event.end - event.start for event in worker.events)
+        whole = self.events[-1].end if self.events else 0.0
+        ages = worker.staleness
+        return {
+            "module": worker.number,
+            "steps": len({event.minibatch for event in worker.events}),
+            "updates": worker.updates,
+            "predictor_updates": worker.predictor_updates,
+            "staleness": sum(ages) / len(ages) if ages else 0.0,
+            "max_staleness": max(ages, default=0),
+            "busy": busy,
+            "waiting": max(whole - busy, 0.0),
+        }

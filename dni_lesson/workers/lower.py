@@ -1,0 +1,101 @@
+"""The calls of a part below the top."""
+
+from dni_lesson.workers.residuals import split_pass
+from dni_lesson.workers.stage import Stage
+
+import keras
+import tensorflow as tf
+
+
+class LowerStage(Stage):
+    """A part whose gradient is predicted, or comes from above.
+
+    It runs `forward` and then one of `update_synthetic`, `update` and
+    `backward`, the last for micro-batches, whose gradients `apply` sums up.
+    """
+
+    def forward(self, h, y):
+        """Returns the output `(batch, *features)` and the residuals."""
+        (out, *_), residuals = self.call("forward", h, h, y)
+        return out, residuals
+
+    def update_synthetic(self, residuals, out, y):
+        """Updates the part with a predicted gradient.
+
+        Returns the gradient of its input, `None` for the first part.
+        """
+        return self.call("update_synthetic", out, residuals, out, y)
+
+    def train_predictor(self, out, y, g):
+        """Trains the predictor with the gradient `g` that arrived for `out`."""
+        self.call("train_predictor", out, out, y, g)
+
+    def update(self, residuals, g):
+        """Updates the part with the gradient `g` of its output.
+
+        Returns the gradient of its input, `None` for the first part.
+        """
+        return self.call("update", g, residuals, g)
+
+    def backward(self, residuals, g):
+        """Returns the gradients of the input and of the weights."""
+        return self.call("backward", g, residuals, g)
+
+    def make_calls(self, h, y):
+        forward, backward = split_pass(
+            self.run,
+            [h, y],
+            self.variables,
+            [v for one in self.layers for v in one.non_trainable_variables],
+            self.keep_weights,
+            input_gradient=not self.part.is_first,
+        )
+        interface = self.part.interface
+        optimizer, teacher = self.optimizers
+
+        def arriving(g):
+            return [g, *([tf.ones(())] * (len(outputs) - 1))]
+
+        def update(residuals, g):
+            below, gradients = backward(residuals, arriving(g))
+            optimizer.apply(gradients, self.variables)
+            return below
+
+        def update_synthetic(residuals, out, y):
+            scale = self.model.gradient_scale(out)
+            # As in training, but a predictor's states are left to its own call.
+            with keras.StatelessScope():
+                g = interface.synthetic_gradient(out, y, scale, training=True)
+            return update(residuals, g)
+
+        def train_predictor(out, y, g):
+            scale = self.model.gradient_scale(out)
+            with tf.GradientTape() as tape:
+                g_hat = interface.synthetic_gradient(
+                    out, y, scale, training=True
+                )
+                ends = [g_hat, *interface.losses]
+            gradients = tape.gradient(
+                ends,
+                [one.value for one in self.predictor_variables],
+                output_gradients=[g_hat - g, *map(tf.ones_like, ends[1:])],
+            )
+            teacher.apply(gradients, self.predictor_variables)
+
+        outputs, residuals = self.add("forward", forward, h, y)
+        out = outputs[0]
+        if self.synthetic:
+            self.add("update_synthetic", update_synthetic, residuals, out, y)
+            if self.learns_to_predict:
+                self.add("train_predictor", train_predictor, out, y, out)
+        elif self.microbatches == 1:
+            self.add("update", update, residuals, out)
+        else:
+            _, gradients = self.add(
+                "backward",
+                lambda r, g: backward(r, arriving(g)),
+                residuals,
+                out,
+            )
+            self.make_apply(gradients)
+        return out

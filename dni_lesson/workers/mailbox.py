@@ -1,0 +1,78 @@
+"""Messages between workers over links that take time.
+
+A message carries its delivery time: it can be taken when the emulated link has
+let it through, and whoever waits for it sleeps. By reference, as threads share
+their memory; nothing is copied.
+"""
+
+import collections
+import threading
+import time
+
+
+class Stopped(Exception):
+    """The run was stopped while a worker waited."""
+
+
+class Mailbox:
+    """What other workers have sent to one worker.
+
+    Args:
+        delay: Float >= 0, seconds from sending to delivery.
+        kinds: Tuple of strings, the kinds of messages.
+    """
+
+    def __init__(self, delay, kinds):
+        self._delay, self._is_stopped = delay, False
+        self._change = threading.Condition()
+        self._messages = {kind: collections.deque() for kind in kinds}
+
+    def put(self, kind, message):
+        """Sends a message; returns at once."""
+        with self._change:
+            due = time.perf_counter() + self._delay
+            self._messages[kind].append((due, message))
+            self._change.notify()
+
+    def take(self, kinds, newest=None, wait=True):
+        """Returns `(kind, message)`, the first of `kinds` that is there.
+
+        Args:
+            kinds: Sequence of strings; the first has precedence.
+            newest: String, the kind of which the latest message is taken;
+                of others it is the earliest. Default: none.
+            wait: Boolean: `False` to get `None` if there is no message yet.
+                Default `True`.
+
+        Raises:
+            Stopped: If `stop` was called.
+        """
+        with self._change:
+            while True:
+                if self._is_stopped:
+                    raise Stopped
+                now = time.perf_counter()
+                for kind in kinds:
+                    messages = self._messages[kind]
+                    if messages and messages[0][0] <= now:
+                        return kind, _pop(messages, now, kind == newest)
+                if not wait:
+                    return None
+                dues = [self._messages[kind] for kind in kinds]
+                dues = [messages[0][0] for messages in dues if messages]
+                self._change.wait(min(dues) - now if dues else None)
+
+    def stop(self):
+        """Ends all waiting, now and later."""
+        with self._change:
+            self._is_stopped = True
+            self._change.notify_all()
+
+
+def _pop(messages, now, newest):
+    place = 0
+    if newest:  # Delivery times only grow.
+        place = sum(due <= now for due, _ in messages) - 1
+    message = messages[place][1]
+    del messages[place]
+    return message

@@ -1,0 +1,119 @@
+"""Which modules go to which worker."""
+
+import functools
+from typing import NamedTuple
+
+import keras
+
+
+class Part(NamedTuple):
+    """The neighbouring modules of one worker.
+
+    Attributes:
+        modules: List of Keras layers, from input to output.
+        inner: List with the interface above each of them but the last; `None`
+            where the true gradient passes.
+        interface: The `SyntheticGradient` between this part and the next, or
+            `None`.
+        is_first: Boolean, whether the part reads the network's input.
+        is_last: Boolean, whether the part ends in the loss.
+    """
+
+    modules: list
+    inner: list
+    interface: keras.layers.Layer | None
+    is_first: bool
+    is_last: bool
+
+
+def partition(model, schedule, modules=None):
+    """Returns the list of `Part`s, one per worker, from input to output.
+
+    A model with interfaces can be cut there and nowhere else, under every
+    schedule, so that schedules are compared over the same cut. A model without
+    interfaces, which no decoupled schedule can train, can be cut anywhere.
+
+    Args:
+        model: `DecoupledModel`.
+        schedule: String, see `fit_async`.
+        modules: Integer, the number of workers: they get about equally many
+            weights. Or a list with the number of modules of each worker.
+            Default `None`: a cut wherever it is possible.
+
+    Raises:
+        ValueError: If the model cannot be cut so.
+    """
+    cuts = _possible_cuts(model)
+    if schedule == "decoupled" and None in _interfaces_at(model, cuts):
+        raise ValueError(
+            "`model`. Expected a model with interfaces: without them the "
+            'schedule "decoupled" has no predictors. Received: '
+            f"interfaces={model.interfaces}"
+        )
+    if isinstance(modules, list | tuple):
+        ends = _ends(model, cuts, modules)
+    elif modules is None:
+        ends = [*cuts, len(model.modules)]
+    else:
+        ends = _balanced_ends(model, cuts, modules)
+    starts = [0, *ends[:-1]]
+    return [
+        Part(
+            model.modules[start:end],
+            model.interfaces[start : end - 1],
+            model.interfaces[end - 1] if end < len(model.modules) else None,
+            is_first=start == 0,
+            is_last=end == len(model.modules),
+        )
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def _possible_cuts(model):
+    every = range(1, len(model.modules))
+    at_interfaces = [k for k in every if model.interfaces[k - 1] is not None]
+    return at_interfaces or list(every)
+
+
+def _interfaces_at(model, cuts):
+    return [model.interfaces[k - 1] for k in cuts]
+
+
+def _ends(model, cuts, sizes):
+    ends = [sum(sizes[: k + 1]) for k in range(len(sizes))]
+    fits = sizes and all(size >= 1 for size in sizes)
+    if not fits or ends[-1] != len(model.modules) or set(ends[:-1]) - set(cuts):
+        raise ValueError(
+            f"`modules`. Expected sizes with the sum {len(model.modules)} that "
+            f"end after modules {cuts}. Received: modules={sizes!r}"
+        )
+    return ends
+
+
+def _balanced_ends(model, cuts, workers):
+    is_int = hasattr(workers, "__index__") and not isinstance(workers, bool)
+    if not is_int or not 1 <= workers <= len(cuts) + 1:
+        raise ValueError(
+            "`modules`. Expected the number of workers, an integer from 1 to "
+            f"{len(cuts) + 1} for this model. Received: modules={workers!r}"
+        )
+    sizes = [
+        sum(one.count_params() for one in stage if one is not None)
+        for stage in model.stages()
+    ]
+
+    @functools.cache
+    def best(start, parts):
+        """Returns the largest part and the ends of the best cut from here."""
+        if parts == 1:
+            return sum(sizes[start:]), (len(sizes),)
+        options = []
+        for end in (cut for cut in cuts if cut > start):
+            later = len([cut for cut in cuts if cut > end])
+            if later >= parts - 2:
+                largest, ends = best(end, parts - 1)
+                largest = max(largest, sum(sizes[start:end]))
+                options.append((largest, (end, *ends)))
+        return min(options)
+
+    return list(best(0, workers)[1])

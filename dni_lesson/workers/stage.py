@@ -1,0 +1,165 @@
+"""What every worker has: a part of the network and its compiled calls."""
+
+from dni_lesson.workers.placement import copied, copy_weights, on_device
+
+import tensorflow as tf
+from keras import ops
+
+
+class Stage:
+    """The compiled calls of one part, for one or several batch sizes.
+
+    `LowerStage` and `TopStage` say which calls there are. Every schedule uses
+    the same ones. Gradients that travel between stages are those of the loss
+    of the whole mini-batch, in its units; predictors work in per-example
+    units, as `SyntheticGradient` says.
+
+    Args:
+        part: `Part`.
+        model: The compiled `DecoupledModel`, for its loss and its optimizer,
+            of which the part and its predictor each get a clone.
+        synthetic: Boolean, whether interfaces act.
+        microbatches: Integer >= 1, parts of a mini-batch. Default `1`.
+        keep_weights: Boolean, see `split_pass`. Default `False`.
+        device: String, a TensorFlow device to which the part's weights are
+            copied and where it runs. Default `None`: where the weights are.
+
+    Attributes:
+        layers: List of the Keras layers that act: modules and interfaces.
+        variables, predictor_variables: Lists of Keras variables that learn.
+        optimizers: Two Keras optimizers, of the part and of its predictor.
+    """
+
+    def __init__(
+        self,
+        part,
+        model,
+        synthetic,
+        microbatches=1,
+        keep_weights=False,
+        device=None,
+    ):
+        self._original, self._device = part, device
+        self.part = part if device is None else copied(part, device)
+        self.model, self.synthetic = model, synthetic
+        self.microbatches, self.keep_weights = microbatches, keep_weights
+        layers = [*self.part.modules]
+        if synthetic:
+            layers += [one for one in self.part.inner if one is not None]
+        self.layers = layers
+        self.variables = _trainable(layers)
+        predictor = synthetic and self.part.interface
+        self.predictor_variables = _trainable([predictor]) if predictor else []
+        with self.on_device():
+            self.optimizers = [
+                _clone(model.optimizer, variables)
+                for variables in (self.variables, self.predictor_variables)
+            ]
+        self._calls = {}
+
+    def on_device(self):
+        """Returns a context in which to make tensors and calls."""
+        return on_device(self._device)
+
+    @property
+    def learns_to_predict(self):
+        """Whether there is a predictor that can learn."""
+        return bool(self.predictor_variables)
+
+    def compile(self, h, y):
+        """Compiles all calls for batches like this one, changing no weight.
+
+        Args:
+            h: Tensor `(batch, *features)`, an input of the part.
+            y: Tensor `(batch, ...)`, labels.
+
+        Returns:
+            An output of the part, `None` if it is the last.
+        """
+        held = [*self._all_variables()]
+        before = [tf.identity(variable.value) for variable in held]
+        with self.on_device():
+            h, y = tf.identity(h), tf.identity(y)
+            out = self.make_calls(h, y)
+        for variable, value in zip(held, before, strict=True):
+            variable.assign(value)
+        return out
+
+    def finish(self):
+        """Brings the weights into the model."""
+        for optimizer, variables in zip(
+            self.optimizers,
+            (self.variables, self.predictor_variables),
+            strict=True,
+        ):
+            if variables:
+                optimizer.finalize_variable_values(variables)
+        if self._device is not None:
+            copy_weights(self.part, self._original)
+
+    def apply(self, gradients):
+        """Updates the part with the sum of the gradients of micro-batches."""
+        self._apply(gradients)
+
+    def make_calls(self, h, y):
+        """Adds all calls for one batch size and returns the output."""
+        raise NotImplementedError
+
+    def call(self, name, like, *arguments):
+        """Calls what was added under a name for batches as large as `like`."""
+        return self._calls[name, like.shape[0]](*arguments)
+
+    def _all_variables(self):
+        for optimizer in self.optimizers:
+            yield from optimizer.variables
+        for layer in (*self.layers, self.part.interface):
+            yield from layer.variables if layer is not None else ()
+
+    def add(self, name, function, *examples):
+        """Compiles and runs a function for one batch size."""
+        # A `tf.function` is called through its concrete function: the fifth
+        # one would be taken for one that is traced too often, and warn.
+        call = tf.function(
+            function, jit_compile=self.model.jit_compile, autograph=False
+        ).get_concrete_function(*examples)
+        size = tf.nest.flatten(examples)[-1].shape[0]
+        self._calls[name, size] = call
+        return call(*examples)
+
+    def run(self, h, y):
+        """The part's forward pass in training, and its penalties."""
+        scale = self.model.gradient_scale(h)
+        for module, interface in zip(
+            self.part.modules, [*self.part.inner, None], strict=True
+        ):
+            h = module(h, training=True)
+            if interface is not None and self.synthetic:
+                h = interface(h, y, scale, training=True)
+        penalties = [loss for one in self.layers for loss in one.losses]
+        if not penalties:
+            return [h]
+        # Micro-batches share the penalty on the weights.
+        return [h, ops.sum(ops.stack(penalties)) / self.microbatches]
+
+    def make_apply(self, gradients):
+        """Compiles `apply` for gradients like these."""
+
+        def apply(parts):
+            sums = [sum(some) for some in zip(*parts, strict=True)]
+            self.optimizers[0].apply(sums, self.variables)
+
+        parts = [gradients] * self.microbatches
+        self._apply = tf.function(
+            apply, jit_compile=self.model.jit_compile, autograph=False
+        ).get_concrete_function(parts)
+        self._apply(parts)
+
+
+def _trainable(layers):
+    return [one for layer in layers for one in layer.trainable_variables]
+
+
+def _clone(optimizer, variables):
+    clone = type(optimizer).from_config(optimizer.get_config())
+    clone.build(variables)
+    return clone

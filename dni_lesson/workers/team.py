@@ -1,0 +1,62 @@
+"""The workers of one run, made from a model and joined to a chain."""
+
+import itertools
+
+from dni_lesson.workers.lower import LowerStage
+from dni_lesson.workers.top import TopStage
+from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
+
+
+def make_stages(model, parts, schedule, batches, microbatches=1, devices=None):
+    """Returns one compiled stage per part, good for any number of runs.
+
+    Args:
+        model: `DecoupledModel`, compiled.
+        parts: List of `Part`.
+        schedule: String, see `fit_async`.
+        batches: `Batches`, for the sizes that occur.
+        microbatches: Integer >= 1, of a mini-batch. Default `1`.
+        devices: List of a device name or `None` for each part. Default: no
+            device is prescribed.
+    """
+    stages = [
+        (TopStage if part.is_last else LowerStage)(
+            part,
+            model,
+            synthetic=schedule == "decoupled",
+            microbatches=microbatches,
+            # Delayed gradients belong to the weights of the forward pass.
+            keep_weights=schedule == "delayed",
+            device=device,
+        )
+        for part, device in zip(
+            parts, devices or [None] * len(parts), strict=True
+        )
+    ]
+    for h, labels in batches.examples():
+        for stage in stages:
+            h = stage.compile(h, labels)
+    return stages
+
+
+def make_team(stages, schedule, plan, link_delay, batches):
+    """Returns new workers, each joined to its neighbours.
+
+    Args:
+        stages: List of stages.
+        schedule: String, see `fit_async`.
+        plan: `Plan`.
+        link_delay: Float >= 0, seconds that a message takes.
+        batches: `Batches`, the source of the first worker.
+    """
+    below_top = Decoupled if schedule == "decoupled" else TrueGradient
+    kinds = [below_top] * (len(stages) - 1) + [Top]
+    team = [
+        kind(number, stage, plan, link_delay, batches if number == 1 else None)
+        for number, (kind, stage) in enumerate(
+            zip(kinds, stages, strict=True), 1
+        )
+    ]
+    for below, above in itertools.pairwise(team):
+        below.above, above.below = above, below
+    return team

@@ -1,0 +1,60 @@
+"""The calls of the last part, which ends in the loss."""
+
+from dni_lesson.workers.stage import Stage
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+class TopStage(Stage):
+    """The last part: no gradient has to be awaited, so one call does it all."""
+
+    def update(self, h, y):
+        """Updates the last part; returns the loss and the input's gradient."""
+        return self.call("update", h, h, y)
+
+    def backward(self, h, y):
+        """Returns the loss and the gradients of the input and the weights."""
+        return self.call("backward", h, h, y)
+
+    def make_calls(self, h, y):
+        share = _loss_share(self.model, h, self.microbatches)
+
+        def backward(h, y):
+            with tf.GradientTape() as tape:
+                tape.watch(h)
+                prediction, *penalty = self.run(h, y)
+                loss = share * _loss(self.model, y, prediction) + sum(penalty)
+            below, *gradients = tape.gradient(
+                loss,
+                [h, *[one.value for one in self.variables]],
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+            return loss, None if self.part.is_first else below, gradients
+
+        def update(h, y):
+            loss, below, gradients = backward(h, y)
+            self.optimizers[0].apply(gradients, self.variables)
+            return loss, below
+
+        if self.microbatches == 1:
+            self.add("update", update, h, y)
+        else:
+            *_, gradients = self.add("backward", backward, h, y)
+            self.make_apply(gradients)
+
+
+def _loss(model, y, prediction):
+    loss = keras.losses.get(model.loss)
+    value = loss(y, prediction)
+    # As Keras: the mean of a plain function, the sum of a `Loss` that does
+    # not reduce.
+    is_loss = isinstance(loss, keras.losses.Loss)
+    return ops.sum(value) if is_loss else ops.mean(value)
+
+
+def _loss_share(model, h, parts):
+    """Returns the weight of a micro-batch's loss in the mini-batch's."""
+    whole = ops.concatenate([h] * parts)
+    return float(model.gradient_scale(whole)[0] / model.gradient_scale(h)[0])

@@ -1,0 +1,348 @@
+"""Asynchronous training against what `fit` and arithmetic say."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import dni_lesson as dni
+from dni_lesson.speed import step_time
+from dni_lesson.timetable import timetable
+
+import helpers
+import keras
+import numpy as np
+import pytest
+
+# A change of execution (eager, graph, XLA) reorders float32 sums.
+REORDERED = {"rtol": 2e-4, "atol": 2e-6}
+
+
+def made(rule="cdni", optimizer=None, jit_compile=True, depth=4):
+    # With XLA numbers repeat; TensorFlow's own kernels share out their sums
+    # among threads as these happen to be free.
+    model = dni.mlp(depth, 8, rule, input_dim=6, num_classes=3)
+    optimizer = optimizer or keras.optimizers.Adam(1e-2)
+    model.compile(optimizer, helpers.crossentropy(), jit_compile=jit_compile)
+    return model
+
+
+def plain(rule="cdni", regularizer=None):
+    """Three modules without BatchNorm."""
+    model = dni.DecoupledModel(
+        [
+            keras.layers.Dense(
+                size,
+                activation,
+                kernel_initializer=keras.initializers.Orthogonal(1, seed),
+                kernel_regularizer=regularizer,
+            )
+            for seed, (size, activation) in enumerate(
+                [(8, "tanh"), (8, "tanh"), (3, None)]
+            )
+        ],
+        [
+            None if rule == "backprop" else dni.SyntheticGradient(None, 3)
+            for _ in range(2)
+        ],
+    )
+    model.build((None, 6))
+    return model
+
+
+def module_weights(model):
+    return [np.array(w) for one in model.modules for w in one.get_weights()]
+
+
+def assert_close(one, other):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, **REORDERED)
+
+
+def synchronous(model, epochs=3, batch_size=8):
+    x, y = helpers.toy_data(examples=26)
+    return model.fit(
+        x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0
+    )
+
+
+def asynchronous(model, schedule, epochs=3, batch_size=8, **kwargs):
+    x, y = helpers.toy_data(examples=26)
+    kwargs = {"shuffle": False} | kwargs
+    return dni.fit_async(
+        model, x, y, epochs, batch_size, schedule=schedule, **kwargs
+    )
+
+
+@pytest.mark.parametrize("modules", [None, 2, 1])
+def test_without_staleness_decoupled_workers_do_what_fit_does(modules):
+    one, other = made(), made()
+    expected = synchronous(one)
+    history = asynchronous(other, "decoupled", queue_size=1, modules=modules)
+    assert_close(helpers.weights(one), helpers.weights(other))
+    np.testing.assert_allclose(
+        history.history["loss"], expected.history["loss"], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("rule", ["dni", "local"])
+def test_other_rules_do_what_fit_does(rule):
+    one, other = made(rule), made(rule)
+    synchronous(one)
+    asynchronous(other, "decoupled", queue_size=1)
+    assert_close(helpers.weights(one), helpers.weights(other))
+
+
+def test_predictors_with_hidden_layers_do_what_fit_does():
+    nets = []
+    for _ in range(2):
+        net = dni.mlp(3, 8, "dni", 6, 3, predictor_units=(5,))
+        net.compile("adam", helpers.crossentropy())
+        nets.append(net)
+    synchronous(nets[0])
+    asynchronous(nets[1], "decoupled", queue_size=1)
+    assert_close(helpers.weights(nets[0]), helpers.weights(nets[1]))
+
+
+@pytest.mark.parametrize("schedule", ["locked", "delayed"])
+@pytest.mark.parametrize("rule", ["backprop", "cdni"])
+def test_locked_workers_do_what_backprop_does(schedule, rule):
+    one, other = made("backprop"), made(rule)
+    synchronous(one)
+    asynchronous(other, schedule, queue_size=1)
+    assert_close(module_weights(one), module_weights(other))
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum"])
+@pytest.mark.parametrize("regularizer", [None, "l2"])
+def test_gpipe_does_what_backprop_does_where_there_is_no_batchnorm(
+    reduction, regularizer
+):
+    nets = [plain("backprop", regularizer) for _ in range(2)]
+    for net in nets:
+        loss = keras.losses.SparseCategoricalCrossentropy(True, reduction)
+        net.compile(keras.optimizers.SGD(0.01), loss)
+    synchronous(nets[0])
+    asynchronous(nets[1], "gpipe", microbatches=2)
+    assert_close(module_weights(nets[0]), module_weights(nets[1]))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(0.01, 12), weight_decay=0.1
+        ),
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True),
+    ],
+)
+def test_any_keras_optimizer_does_what_it_does_in_fit(optimizer):
+    one, other = made(optimizer=optimizer()), made(optimizer=optimizer())
+    synchronous(one)
+    asynchronous(other, "decoupled", queue_size=1)
+    assert_close(helpers.weights(one), helpers.weights(other))
+
+
+def test_taken_in_turn_gradients_are_equally_stale_and_runs_repeat():
+    nets = [made() for _ in range(2)]
+    histories = [
+        asynchronous(net, "decoupled", queue_size=3, in_turn=True)
+        for net in nets
+    ]
+    helpers.assert_same_weights(*nets)
+    for worker in histories[0]._workers[:-1]:
+        # At the end there are no more updates to be late for.
+        assert worker.staleness == [2] * 10 + [1, 0]
+
+
+def test_late_true_gradients_are_those_of_the_weights_they_were_made_with():
+    net = plain("backprop")
+    net.compile(keras.optimizers.SGD(0.1), helpers.crossentropy())
+    x, y = helpers.toy_data(examples=16)
+    start = module_weights(net)
+    kwargs = {"batch_size": 8, "shuffle": False, "in_turn": True}
+    dni.fit_async(net, x, y, 1, schedule="delayed", queue_size=2, **kwargs)
+    # Module 1 ran both batches forward before its first update, while the
+    # last module had always the true gradient at once: undo module 1 alone.
+    moved = module_weights(net)[0] - start[0]
+    twin = plain("backprop")
+    twin.compile(keras.optimizers.SGD(0.1), helpers.crossentropy())
+    expected = 0
+    for k in range(2):
+        # The gradient of batch k with module 1 as at the start.
+        before = twin.modules[0].get_weights()
+        rows = slice(8 * k, 8 * k + 8)
+        twin.fit(x[rows], y[rows], batch_size=8, shuffle=False, verbose=0)
+        expected = expected + twin.modules[0].get_weights()[0] - before[0]
+        twin.modules[0].set_weights(before)
+        if k == 0:  # Module 2 ran forward twice before its first update too.
+            second = twin.modules[1].get_weights()
+            twin.modules[1].set_weights(start[2:4])
+            assert not np.allclose(second[0], start[2])
+    np.testing.assert_allclose(moved, expected, **REORDERED)
+
+
+def test_queue_size_bounds_the_staleness_and_all_work_is_done():
+    history = asynchronous(
+        made(jit_compile=False), "decoupled", epochs=10, queue_size=3
+    )
+    frame = history.to_frame()
+    assert frame["steps"].tolist() == frame["updates"].tolist() == [40] * 4
+    assert frame["predictor_updates"].tolist() == [40, 40, 40, 0]
+    assert frame["max_staleness"].max() <= 2
+    assert (frame[["busy", "waiting"]] >= 0).all(axis=None)
+
+
+@pytest.mark.parametrize("schedule", ["decoupled", "locked", "gpipe"])
+def test_real_events_are_those_of_the_timetable(schedule):
+    history = asynchronous(made(jit_compile=False), schedule, microbatches=2)
+    parts = 2 if schedule == "gpipe" else 1
+    predicted = timetable(
+        schedule,
+        [1] * 4,
+        [1] * 4,
+        [1, 1, 1, 0],
+        minibatches=12,
+        microbatches=parts,
+    )
+    top = ("forward", 4)  # One call with the backward pass.
+    assert {key(event) for event in history.events} == {
+        key(event) for event in predicted if (event.phase, event.module) != top
+    }
+    for worker in range(1, 5):
+        mine = [one for one in history.events if one.worker == worker]
+        for one, after in zip(mine, mine[1:], strict=False):
+            assert one.start <= one.end <= after.start
+    assert history.steps_per_second == 1 / step_time(history.events)
+
+
+def key(event):
+    return event.phase, event.module, event.minibatch, event.microbatch
+
+
+@pytest.mark.parametrize("schedule", ["decoupled", "locked", "delayed"])
+def test_no_message_arrives_before_its_link_lets_it(schedule):
+    history = asynchronous(
+        made(jit_compile=False), schedule, link_delay=0.01, epochs=1
+    )
+    times = {key(event): event for event in history.events}
+    for minibatch in range(1, 5):
+        sent = times["forward", 1, minibatch, 1].end
+        assert times["forward", 2, minibatch, 1].start - sent >= 0.01
+        answer = "predictor" if schedule == "decoupled" else "backward"
+        sent = times["backward", 4, minibatch, 1].end
+        assert times[answer, 3, minibatch, 1].start - sent >= 0.01
+
+
+def test_callbacks_hear_of_epochs_and_can_stop_the_training():
+    class Recorder(keras.callbacks.Callback):
+        told = []
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.told.append(("begin", epoch))
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.told.append(("end", epoch, logs["loss"]))
+            self.model.stop_training = epoch == 1
+
+        def on_train_end(self, logs=None):
+            self.told.append("over")
+
+    recorder, model = Recorder(), made(jit_compile=False)
+    history = asynchronous(model, "locked", epochs=9, callbacks=[recorder])
+    loss = history.history["loss"]
+    assert recorder.told == [
+        ("begin", 0),
+        ("end", 0, loss[0]),
+        ("begin", 1),
+        ("end", 1, loss[1]),
+        "over",
+    ]
+    assert len(loss) == 2
+
+
+def test_training_learns_the_digits():
+    (x, y), test = dni.load_digits()
+    model = dni.mlp(depth=3, units=64, rule="cdni")
+    model.compile("adam", helpers.crossentropy(), metrics=["accuracy"])
+    dni.fit_async(model, x, y, epochs=5, batch_size=50, modules=2)
+    assert model.evaluate(*test, verbose=0)[1] > 0.88
+
+
+WRONG = [
+    ("schedule", {"schedule": "1f1b"}),
+    ("workers", {"workers": "processes"}),
+    ("queue_size", {"queue_size": 0}),
+    ("link_delay", {"link_delay": -1}),
+    ("link_delay", {"link_delay": float("nan")}),
+    ("microbatches", {"microbatches": 0}),
+    ("microbatches", {"microbatches": 3, "schedule": "gpipe"}),
+    ("modules", {"modules": 5}),
+    ("seed", {"seed": -1}),
+    ("epochs", {"epochs": 0}),
+    ("batch_size", {"batch_size": 1.5}),
+    ("step_timeout", {"step_timeout": 0}),
+    ("devices", {"devices": ["CPU:0"]}),
+    ("devices", {"devices": ["TPU:9"] * 4}),
+    ("y", {"y": [0, 1]}),
+    ("x", {"x": "digits"}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), WRONG)
+def test_wrong_arguments_are_refused_before_training(name, arguments):
+    x, y = helpers.toy_data()
+    model = made(jit_compile=False)
+    before = helpers.weights(model)
+    arguments = {"x": x, "y": y, "batch_size": 8} | arguments
+    with pytest.raises(ValueError, match=f"^`{name}`. Expected"):
+        dni.fit_async(model, **arguments)
+    for a, b in zip(before, helpers.weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_models_that_cannot_be_trained_are_refused():
+    x, y = helpers.toy_data()
+    bare = dni.mlp(3, 8, "cdni", 6, 3)
+    scaled = made(
+        optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    )
+    for model in (bare, scaled, keras.Sequential()):
+        with pytest.raises(ValueError, match="^`model`. Expected"):
+            dni.fit_async(model, x, y)
+
+
+PLACED = """
+import json, dni_lesson as dni, helpers, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+both = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(cpu, both)
+import test_workers_fit as tests
+placed, found = tests.made(), []
+from dni_lesson.workers.worker import Worker
+run = Worker.run
+def spy(worker):
+    run(worker)
+    found.append(sorted({v.value.device for v in worker._stage._variables}))
+Worker.run = spy
+devices = ["CPU:0", "CPU:1", "CPU:0", "CPU:1"]
+tests.asynchronous(placed, "decoupled", queue_size=1, devices=devices)
+plain = tests.made()
+tests.synchronous(plain)
+tests.assert_close(helpers.weights(plain), helpers.weights(placed))
+print(json.dumps(sorted(found)))
+"""
+
+
+def test_each_module_can_have_a_device_of_its_own():
+    told = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PLACED],
+        cwd=pathlib.Path(__file__).parent,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    devices = json.loads(told.stdout.splitlines()[-1])
+    assert [one[0][-5:] for one in devices] == ["CPU:0"] * 2 + ["CPU:1"] * 2

@@ -1,0 +1,76 @@
+"""Messages arrive in order, late, and never keep anyone who was stopped."""
+
+import threading
+import time
+
+from dni_lesson.workers.mailbox import Mailbox, Stopped
+
+import pytest
+
+
+def box(delay=0.0):
+    return Mailbox(delay, ("input", "gradient"))
+
+
+def test_messages_arrive_in_order_and_the_first_kind_has_precedence():
+    mail = box()
+    for number in range(3):
+        mail.put("input", number)
+    mail.put("gradient", "g")
+    assert mail.take(["gradient", "input"]) == ("gradient", "g")
+    taken = [mail.take(["gradient", "input"])[1] for _ in range(3)]
+    assert taken == [0, 1, 2]
+
+
+def test_the_latest_of_one_kind_can_be_taken_first():
+    mail = box()
+    for kind in ("input", "gradient"):
+        for number in range(3):
+            mail.put(kind, number)
+    kinds = ["gradient", "input"]
+    taken = [mail.take(kinds, newest="gradient")[1] for _ in range(6)]
+    assert taken == [2, 1, 0, 0, 1, 2]
+
+
+def test_a_message_is_not_there_before_its_delay_is_over():
+    mail = box(delay=0.05)
+    sent = time.perf_counter()
+    mail.put("input", "h")
+    assert mail.take(["input"], wait=False) is None
+    assert mail.take(["input"]) == ("input", "h")
+    assert time.perf_counter() - sent >= 0.05
+
+
+def test_the_latest_message_is_the_latest_that_has_arrived():
+    mail = box(delay=0.05)
+    mail.put("input", 1)
+    time.sleep(0.06)
+    mail.put("input", 2)
+    assert mail.take(["input"], newest="input", wait=False) == ("input", 1)
+    assert mail.take(["input"], newest="input", wait=False) is None
+
+
+def test_waiting_uses_no_processor_time():
+    mail = box(delay=0.2)
+    mail.put("input", "h")
+    before = time.thread_time()
+    mail.take(["input"])
+    assert time.thread_time() - before < 0.1
+
+
+def test_stopping_ends_the_waiting_of_others():
+    mail, raised = box(), []
+
+    def wait():
+        try:
+            mail.take(["input"])
+        except Stopped as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    mail.stop()
+    thread.join(10)
+    assert not thread.is_alive() and len(raised) == 1
+    with pytest.raises(Stopped):
+        mail.take(["input"], wait=False)

@@ -1,0 +1,71 @@
+"""Where a model may be cut, and what each worker gets."""
+
+import dni_lesson as dni
+from dni_lesson.workers.partition import partition
+
+import pytest
+
+
+def model(rule="cdni", depth=5):
+    return dni.mlp(depth, 8, rule, input_dim=20, num_classes=3)
+
+
+def sizes(parts):
+    return [len(part.modules) for part in parts]
+
+
+def test_every_interface_is_a_cut_by_default():
+    net = model()
+    parts = partition(net, "decoupled")
+    assert [part.modules for part in parts] == [[one] for one in net.modules]
+    assert [part.interface for part in parts] == [*net.interfaces, None]
+    assert [part.is_first for part in parts] == [True] + 4 * [False]
+    assert [part.is_last for part in parts] == 4 * [False] + [True]
+
+
+def test_a_model_is_cut_at_its_interfaces_only_under_every_schedule():
+    net = model()
+    net.interfaces[0] = net.interfaces[2] = None
+    for schedule in ("decoupled", "locked", "gpipe", "delayed"):
+        assert sizes(partition(net, schedule)) == [2, 2, 1]
+
+
+def test_a_model_without_interfaces_is_cut_anywhere():
+    assert sizes(partition(model("backprop"), "locked")) == [1] * 5
+
+
+@pytest.mark.parametrize("workers", range(1, 6))
+def test_workers_get_about_equally_many_weights(workers):
+    net = model()
+    parts = partition(net, "decoupled", workers)
+    assert len(parts) == workers
+    assert sum((part.modules for part in parts), []) == net.modules
+    assert sum(sizes(parts)) == 5
+    if workers == 2:  # 208 + 19 * 8 + ... weights lie in the first module
+        assert sizes(parts) == [2, 3]
+
+
+def test_sizes_can_be_given():
+    net = model()
+    parts = partition(net, "decoupled", [1, 3, 1])
+    assert sizes(parts) == [1, 3, 1]
+    assert parts[1].inner == net.interfaces[1:3]
+    assert parts[1].interface is net.interfaces[3]
+
+
+@pytest.mark.parametrize("modules", [0, 6, 1.5, True, [2, 2], [5, 0], [], "2"])
+def test_impossible_modules_are_refused(modules):
+    with pytest.raises(ValueError, match="`modules`. Expected"):
+        partition(model(), "decoupled", modules)
+
+
+def test_sizes_must_end_at_interfaces():
+    net = model()
+    net.interfaces[0] = None
+    with pytest.raises(ValueError, match=r"end after modules \[2, 3, 4\]"):
+        partition(net, "locked", [1, 4])
+
+
+def test_decoupling_needs_interfaces():
+    with pytest.raises(ValueError, match="`model`. Expected a model with inte"):
+        partition(model("backprop"), "decoupled")
