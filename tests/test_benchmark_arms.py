@@ -1,7 +1,7 @@
 import tempfile
 
-from dni_lesson.benchmark.arms import make_arm
 from dni_lesson.benchmark.experiment import ARMS, Experiment, Group
+from dni_lesson.benchmark.lineup import make_arm
 
 import keras
 import numpy as np

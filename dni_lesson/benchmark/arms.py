@@ -11,53 +11,20 @@ import tempfile
 import weakref
 
 from dni_lesson.costs import crosses, layer_macs, step_macs
-from dni_lesson.networks import mlp
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-def make_arm(name, experiment, group):
-    """Returns a new arm with the initial weights that the seed gives.
-
-    Args:
-        name: String, one of `ARMS`.
-        experiment: `Experiment`.
-        group: `Group`.
-    """
-    kind, logged, _ = name.partition("-logged")
-    rule, predictor_units = kind, ()
-    if kind == "dni-2x1024":
-        rule, predictor_units = "dni", (1024, 1024)
-    elif kind == "stochastic":
-        rule = "cdni"
-    elif kind in ("stale", "skipping"):
-        rule = "backprop"
-    model = mlp(
-        group.depth,
-        group.units,
-        rule,
-        seed=group.seed,
-        predictor_units=predictor_units,
-    )
-    rate = experiment.learning_rate
-    chance = np.random.default_rng(group.seed)
-    if kind == "stale":
-        arm = StaleSteps(model, rate, experiment.refresh)
-    elif kind == "skipping":
-        arm = SkippedSteps(model, rate, group.p, chance)
-    elif kind == "stochastic":
-        arm = LayerSteps(model, rate, group.p, chance)
-    else:
-        arm = WholeSteps(model, rate)
-    if logged:
-        arm.write_summaries()
-    return arm
-
-
-def _loss():
+def crossentropy():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def learning_layers(model):
+    """Returns how many layers learn: all, or of `local` the top one alone."""
+    reached = all(crosses(interface) for interface in model.interfaces)
+    return len(model.modules) if reached else 1
 
 
 class Arm:
@@ -87,6 +54,11 @@ class Arm:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
 
+    def wait(self):
+        """Returns when all steps are done: on a GPU, calls return before."""
+        for variable in self.model.trainable_variables:
+            variable.numpy()
+
     def write_summaries(self):
         """From now on, bookkeeping is part of the step, as it often is.
 
@@ -110,11 +82,11 @@ class WholeSteps(Arm):
     """Every layer at every iteration, in one compiled call."""
 
     def __init__(self, model, learning_rate):
-        self._layers = len(model.modules)
-        if not all(crosses(interface) for interface in model.interfaces):
-            self._layers = 1  # `local`: the top module alone learns.
+        self._layers = learning_layers(model)
         model.compile(
-            keras.optimizers.Adam(learning_rate), _loss(), metrics=["accuracy"]
+            keras.optimizers.Adam(learning_rate),
+            crossentropy(),
+            metrics=["accuracy"],
         )
         step = tf.function(
             lambda x, y: model.train_step((x, y)), jit_compile=True
@@ -148,7 +120,7 @@ class StaleSteps(Arm):
     def __init__(self, model, learning_rate, refresh):
         self._layers = len(model.modules)
         self._refresh, self._steps = refresh, 0
-        model.compile(keras.optimizers.Adam(learning_rate), _loss())
+        model.compile(keras.optimizers.Adam(learning_rate), crossentropy())
         variables = model.trainable_variables
         held = [tf.Variable(tf.zeros(one.shape)) for one in variables]
 
@@ -211,7 +183,7 @@ def layer_call(model, k, optimizer, jit_compile=True):
 
     That of the last module returns the loss and the accuracy of the batch.
     """
-    modules, interfaces, loss = model.modules, model.interfaces, _loss()
+    modules, interfaces, loss = model.modules, model.interfaces, crossentropy()
     last = k == len(modules) - 1
     variables = list(modules[k].trainable_variables)
     if not last:

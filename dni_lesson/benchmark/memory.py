@@ -11,8 +11,8 @@ import re
 import subprocess
 import sys
 
-from dni_lesson.benchmark.arms import make_arm
 from dni_lesson.benchmark.experiment import Experiment, Group
+from dni_lesson.benchmark.lineup import make_arm
 
 import psutil
 import tensorflow as tf

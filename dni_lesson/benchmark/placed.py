@@ -1,0 +1,66 @@
+"""Arms with one module per GPU, where a machine has several."""
+
+from dni_lesson.benchmark.arms import Arm, learning_layers
+from dni_lesson.costs import step_macs
+from dni_lesson.workers.partition import partition
+from dni_lesson.workers.stage import Stage
+
+
+class PlacedSteps(Arm):
+    """Every layer at every iteration, each module on a device of its own.
+
+    The modules are called one after the other, but on GPUs a call returns
+    before its work is done. So whatever waits for nothing runs at the same
+    time: updates with synthetic gradients do, true gradients wait.
+
+    Args:
+        model: `DecoupledModel`, compiled.
+        devices: List of TensorFlow device names, taken in turn.
+    """
+
+    def __init__(self, model, devices):
+        self._decoupled = any(one is not None for one in model.interfaces)
+        parts = partition(model, "decoupled" if self._decoupled else "locked")
+        self._stages = [
+            Stage(
+                part,
+                model,
+                synthetic=self._decoupled,
+                device=devices[k % len(devices)],
+            )
+            for k, part in enumerate(parts)
+        ]
+        super().__init__(model, step_macs(model), [], [])
+
+    def compile_steps(self, x, y):
+        for stage in self._stages:
+            x = stage.compile(x, y)
+
+    def step(self, x, y):
+        *below, top = self._stages
+        held, h = [], x
+        for stage in below:
+            with stage.on_device():
+                out, residuals = stage.forward(h, y)
+            held.append((stage, residuals, out))
+            h = out
+        with top.on_device():
+            _, g = top.top_update(h, y)
+        for stage, residuals, out in reversed(held):
+            with stage.on_device():
+                g = self._learn(stage, residuals, out, y, g)
+        return learning_layers(self.model)
+
+    def _learn(self, stage, residuals, out, y, g):
+        """Updates a part; returns what it sends down."""
+        if not self._decoupled:
+            return stage.update(residuals, g)
+        below = stage.update_synthetic(residuals, out, y)
+        if stage.learns_to_predict:
+            stage.train_predictor(out, y, g)
+        return below
+
+    def wait(self):
+        # Brings the weights into the model, and has to wait for them.
+        for stage in self._stages:
+            stage.finish()
