@@ -66,6 +66,8 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
     )
     options = tf.data.Options()
     options.autotune.enabled = False
+    # To rewrite its graph, tf.data would copy all arrays at each start.
+    options.experimental_optimization.apply_default_optimizations = False
     return data.with_options(options)
 
 
