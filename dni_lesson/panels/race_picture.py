@@ -104,7 +104,7 @@ class RacePicture:
 
     def _end_of(self, log):
         ends = [rows[self._key][-1] for rows in log.losses.values()]
-        return max(ends, default=self._room)
+        return max(ends, default=0) or self._room
 
     def _show_until(self, end):
         """Returns whether the x-axis had to be drawn anew."""

@@ -45,20 +45,24 @@ class Log:
 
     def add_turn(self, rule, steps, updates, seconds, loss):
         """Adds what one turn of a rule has brought."""
-        rows = self.losses.setdefault(rule, {})
-        news = {"step": steps, "updates": updates, "seconds": seconds}
-        for key, value in news.items():
-            before = rows[key][-1] if rows.get(key) else 0
-            rows.setdefault(key, []).append(before + value)
-        rows.setdefault("loss", []).append(loss)
+        rows = self.losses.get(rule)
+        row = {"step": steps, "updates": updates, "seconds": seconds}
+        for key in row:
+            row[key] += rows[key][-1] if rows else 0
+        self.losses = _with_row(self.losses, rule, {**row, "loss": loss})
 
     def add_epoch(self, rule, **row):
         """Adds what was measured at the end of an epoch."""
         turns = self.losses[rule]
         row |= {key: turns[key][-1] for key in ("step", "updates", "seconds")}
-        rows = self.history.setdefault(rule, {})
-        for key, value in row.items():
-            rows.setdefault(key, []).append(value)
+        self.history = _with_row(self.history, rule, row)
+
+
+def _with_row(table, rule, row):
+    """Returns a new table: another thread may be reading the old one."""
+    rows = table.get(rule, {})
+    longer = {key: [*rows.get(key, []), value] for key, value in row.items()}
+    return {**table, rule: longer}
 
 
 @functools.cache
