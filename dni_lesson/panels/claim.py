@@ -4,12 +4,12 @@ import functools
 
 from dni_lesson.benchmark.counting import count
 from dni_lesson.benchmark.summary import rounds
-from dni_lesson.panels.panel import Explorer, slider
+from dni_lesson.panels.controls import choices, slider
+from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
 from dni_lesson.plots.speedup import mark_claim, ratio_axis, write_beside
 from dni_lesson.speed import CLAIM
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -45,8 +45,8 @@ class ClaimPanel(Explorer):
             {
                 "p": slider("probability p", 0.05, 1.0, 0.2, step=0.05),
                 "depth": slider("layers", 3, 8, 4),
-                "units": _choice("units", _WIDTHS, 256),
-                "predictor": _choice("predictor", list(_PREDICTORS), "linear"),
+                "units": choices("units", _WIDTHS, 256),
+                "predictor": choices("predictor", list(_PREDICTORS), "linear"),
                 "workers": slider("workers", 2, 8, 4),
             },
         )
@@ -153,14 +153,4 @@ def _say_delay(counts):
     return (
         f" Against locked workers over the same cut, links that take "
         f"{counts.delay:.2f} backprop steps or more are enough."
-    )
-
-
-def _choice(description, options, value):
-    return widgets.SelectionSlider(
-        options=options,
-        value=value,
-        description=description,
-        continuous_update=False,
-        style={"description_width": "initial"},
     )

@@ -4,6 +4,7 @@ from dni_lesson.plots.runs import LINES
 
 import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib.ticker import LogLocator, NullLocator
 
 CURRENCIES = {
     "step": "iterations",
@@ -43,10 +44,11 @@ def plot_currencies(rounds, measure="test_error", axes=None):
             band = (error.min(), error.max())
             ax.fill_between(x, *band, color=color, alpha=0.2, linewidth=0)
         ax.set(xlabel=label, yscale="log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
         sns.despine(ax=ax)
     words = measure.replace("_", " ")
     axes[0].set_ylabel(f"{words} in percent")
-    axes[0].yaxis.set_major_formatter("{x:g}")
-    axes[0].yaxis.set_minor_formatter("{x:g}")
     axes[-1].legend(frameon=False, fontsize=8)
     return axes
