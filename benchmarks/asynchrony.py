@@ -92,7 +92,7 @@ class TeamArm:
         cut = partition(model, self._schedule, sizes)
         self._batches = Batches(*arrays(64 * batch), batch, parts, 0)
         self._stages = make_stages(
-            model, cut, self._schedule, self._batches, parts
+            model, cut, self._schedule, self._batches.examples(), parts
         )
         self._plan = Plan(
             0, parts, 1 if self._schedule in ("locked", "gpipe") else QUEUE

@@ -3,7 +3,7 @@
 from dni_lesson.benchmark.arms import Arm, learning_layers
 from dni_lesson.costs import step_macs
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.stage import Stage
+from dni_lesson.workers.team import make_stages
 
 
 class PlacedSteps(Arm):
@@ -19,22 +19,21 @@ class PlacedSteps(Arm):
     """
 
     def __init__(self, model, devices):
-        self._decoupled = any(one is not None for one in model.interfaces)
-        parts = partition(model, "decoupled" if self._decoupled else "locked")
-        self._stages = [
-            Stage(
-                part,
-                model,
-                synthetic=self._decoupled,
-                device=devices[k % len(devices)],
-            )
-            for k, part in enumerate(parts)
-        ]
         super().__init__(model, step_macs(model), [], [])
+        self._decoupled = any(one is not None for one in model.interfaces)
+        self._schedule = "decoupled" if self._decoupled else "locked"
+        self._parts = partition(model, self._schedule)
+        count = len(self._parts)
+        self._devices = [devices[k % len(devices)] for k in range(count)]
 
     def compile_steps(self, x, y):
-        for stage in self._stages:
-            x = stage.compile(x, y)
+        self._stages = make_stages(
+            self.model,
+            self._parts,
+            self._schedule,
+            [(x, y)],
+            devices=self._devices,
+        )
 
     def step(self, x, y):
         *below, top = self._stages
@@ -45,7 +44,7 @@ class PlacedSteps(Arm):
             held.append((stage, residuals, out))
             h = out
         with top.on_device():
-            _, g = top.top_update(h, y)
+            _, g = top.update(h, y)
         for stage, residuals, out in reversed(held):
             with stage.on_device():
                 g = self._learn(stage, residuals, out, y, g)

@@ -132,7 +132,9 @@ def fit_async(
         report_every=batches.per_epoch,
     )
     devices = _devices(devices, parts)
-    stages = make_stages(model, parts, schedule, batches, size, devices)
+    stages = make_stages(
+        model, parts, schedule, batches.examples(), size, devices
+    )
     team = make_team(stages, schedule, plan, link_delay, batches)
     losses = []
     told = _Told(

@@ -7,14 +7,15 @@ from dni_lesson.workers.top import TopStage
 from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
 
 
-def make_stages(model, parts, schedule, batches, microbatches=1, devices=None):
+def make_stages(model, parts, schedule, examples, microbatches=1, devices=None):
     """Returns one compiled stage per part, good for any number of runs.
 
     Args:
         model: `DecoupledModel`, compiled.
         parts: List of `Part`.
         schedule: String, see `fit_async`.
-        batches: `Batches`, for the sizes that occur.
+        examples: Iterable of pairs `(h, y)`, one for each batch size that
+            occurs, see `Batches.examples`.
         microbatches: Integer >= 1, of a mini-batch. Default `1`.
         devices: List of a device name or `None` for each part. Default: no
             device is prescribed.
@@ -33,7 +34,7 @@ def make_stages(model, parts, schedule, batches, microbatches=1, devices=None):
             parts, devices or [None] * len(parts), strict=True
         )
     ]
-    for h, labels in batches.examples():
+    for h, labels in examples:
         for stage in stages:
             h = stage.compile(h, labels)
     return stages
