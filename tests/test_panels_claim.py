@@ -7,8 +7,6 @@ import helpers
 import pytest
 from test_benchmark_headline import arms
 
-NAMES = ("p", "depth", "units", "predictor", "workers")
-
 
 @pytest.fixture
 def panel():
@@ -57,7 +55,7 @@ def test_measured_speeds_stand_beside_the_counts_they_belong_to():
     assert "0.66 times as fast as backprop (measured: 0.50)" in (
         panel.words.value
     )
-    controls = dict(zip(NAMES, panel.controls.children, strict=True))
+    controls = panel.controls
     controls["p"].value = 0.3  # cDNI in one call does not depend on p.
     assert panel.words.value.count("measured") == 1
     controls["predictor"].value = "1 x 256"
@@ -76,16 +74,16 @@ def test_measured_speeds_stand_beside_the_counts_they_belong_to():
 )
 def test_every_control_changes_the_picture_and_the_words(panel, name, value):
     picture, words = panel.picture.value, panel.words.value
-    dict(zip(NAMES, panel.controls.children, strict=True))[name].value = value
+    panel.controls[name].value = value
     assert panel.picture.value != picture
     assert panel.words.value != words
 
 
 def test_every_control_has_a_label(panel):
-    assert all(one.description for one in panel.controls.children)
+    assert all(one.description for one in panel.controls.values())
 
 
 def test_repr_is_constant(panel):
     before = repr(panel)
-    panel.controls.children[1].value = 6
+    panel.controls["depth"].value = 6
     assert repr(panel) == before == repr(ClaimPanel())
