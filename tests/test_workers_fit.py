@@ -121,7 +121,9 @@ def test_gpipe_does_what_backprop_does_where_there_is_no_batchnorm(
 ):
     nets = [plain("backprop", regularizer) for _ in range(2)]
     for net in nets:
-        loss = keras.losses.SparseCategoricalCrossentropy(True, reduction)
+        loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction=reduction
+        )
         net.compile(keras.optimizers.SGD(0.01), loss)
     synchronous(nets[0])
     asynchronous(nets[1], "gpipe", microbatches=2)
@@ -324,7 +326,7 @@ from dni_lesson.workers.worker import Worker
 run = Worker.run
 def spy(worker):
     run(worker)
-    found.append(sorted({v.value.device for v in worker._stage._variables}))
+    found.append(sorted({v.value.device for v in worker._stage.variables}))
 Worker.run = spy
 devices = ["CPU:0", "CPU:1", "CPU:0", "CPU:1"]
 tests.asynchronous(placed, "decoupled", queue_size=1, devices=devices)

@@ -44,11 +44,12 @@ def split_pass(
         values = [variable.value for variable in variables]
         # Changes of states become outputs: in a graph that is cut in two,
         # nothing else would keep reads and writes in order.
+        known = zip(states, given, strict=True)
+        # Penalties on weights read them from the scope alone.
+        weights = zip(variables, values, strict=True)
         with (
             tf.GradientTape() as tape,
-            keras.StatelessScope(
-                list(zip(states, given, strict=True))
-            ) as scope,
+            keras.StatelessScope([*known, *weights]) as scope,
         ):
             if input_gradient:
                 values = [inputs[0], *values]
