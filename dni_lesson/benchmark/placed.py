@@ -20,6 +20,7 @@ class PlacedSteps(Arm):
 
     def __init__(self, model, devices):
         super().__init__(model, step_macs(model), [], [])
+        self._layers = learning_layers(model)
         self._decoupled = any(one is not None for one in model.interfaces)
         self._schedule = "decoupled" if self._decoupled else "locked"
         self._parts = partition(model, self._schedule)
@@ -48,7 +49,7 @@ class PlacedSteps(Arm):
         for stage, residuals, out in reversed(held):
             with stage.on_device():
                 g = self._learn(stage, residuals, out, y, g)
-        return learning_layers(self.model)
+        return self._layers
 
     def _learn(self, stage, residuals, out, y, g):
         """Updates a part; returns what it sends down."""

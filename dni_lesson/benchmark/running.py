@@ -92,6 +92,7 @@ def _run_group(experiment, group, arms, data, on_round):
     rounds = list(_rounds(experiment, group, len(x)))
     run, made, shared = uuid.uuid4().hex[:12], {}, {}
     where = experiment.batch_size, experiment.device
+    machine = environment()
     for name in arms:
         keras.utils.set_random_seed(group.seed)
         made[name] = make_arm(name, experiment, group)
@@ -103,7 +104,7 @@ def _run_group(experiment, group, arms, data, on_round):
             **experiment.settings(),
             "macs": made[name].macs,
             "peak_mib": peak_mib(name, group.depth, group.units, *where),
-            **environment(),
+            **machine,
         }
     steps = 0
     for number, batches in enumerate(rounds, 1):
