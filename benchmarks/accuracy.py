@@ -14,7 +14,6 @@ digits chose nothing.
 """
 
 import argparse
-import csv
 import itertools
 import os
 import pathlib
@@ -23,6 +22,7 @@ import platform
 import dni_lesson as dni
 
 import keras
+import rows
 import tensorflow as tf
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/accuracy.csv"
@@ -58,22 +58,6 @@ def machine():
     }
 
 
-def done():
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(row):
-    new = not RESULTS.exists()
-    with RESULTS.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rules", nargs="+", default=["cdni", "backprop"])
@@ -84,7 +68,6 @@ def main():
     parser.add_argument("--predictor-units", nargs="*", type=int, default=[])
     options = parser.parse_args()
     data = dni.load_mnist()
-    finished = done()
     for seed, rule, depth, batch_size in itertools.product(
         options.seeds, options.rules, options.depths, options.batch_sizes
     ):
@@ -96,8 +79,7 @@ def main():
             "epochs": options.epochs,
             "seed": seed,
         }
-        key = {name: str(value) for name, value in run.items()}
-        if any(key.items() <= row.items() for row in finished):
+        if rows.has(RESULTS, **run):
             continue
         error = train(
             data,
@@ -108,7 +90,8 @@ def main():
             options.epochs,
             seed,
         )
-        append({**run, "test_error_percent": error, **machine()})
+        row = {**run, "test_error_percent": error, **machine()}
+        rows.append(RESULTS, [row])
         print(f"{run} -> {error} %", flush=True)
 
 

@@ -9,19 +9,21 @@ cores, which runs apart from the workers, each of whom has one thread for a
 call. `links`: locked and decoupled workers over emulated links. Nets have 8
 layers of equal width and one interface at each cut, so each worker trains the
 same modules under every schedule; XLA compiles all steps, once, before the
-clock runs. Arms take turns, round after round. One row per arm and round goes
-to data/results/asynchrony.csv as soon as its round is done; rows that are
-there already are not made again. Inputs are random: time does not depend on
+clock runs. Arms take turns, round after round. The rows of a round go to
+data/results/asynchrony.csv when it is done; rounds that are there already are
+not run again. Inputs are random: time does not depend on
 them.
 
-Predicted is what `timetable` says from the median costs of the modules in the
-runs with delay 0: of the locked workers, whom nobody disturbs, and of the
-predictors. The timetable gives each worker a core of its own; where there are
-fewer cores than workers, a step takes at least all work divided by the cores.
+Predicted is what `timetable` says from costs measured without delay: what the
+calls of a module take in the arm's own run (of the decoupled arm only those of
+the predictors; the others are the locked arm's, whom nobody disturbs), what it
+takes the first worker to gather a batch, and what a message takes from one
+thread to another. The timetable gives each worker a core of its own; where
+there are fewer cores than workers, a step takes at least all work divided by
+the cores.
 """
 
 import argparse
-import csv
 import itertools
 import os
 import pathlib
@@ -42,10 +44,10 @@ from dni_lesson.workers.worker import Plan
 
 import keras
 import numpy as np
-import pandas as pd
+import rows
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/asynchrony.csv"
-KEY = ["table", "width", "batch", "workers", "delay_ms", "arm", "round"]
+KEY = ["table", "width", "batch", "workers", "delay_ms"]
 DEPTH, SECONDS, QUEUE = 8, 1.5, 64
 # How many layers each worker gets: the fastest cut of decoupled training for
 # two workers; the first layer is the largest where the width is below 784.
@@ -55,7 +57,7 @@ CUTS = {
     4: [1, 2, 2, 3],
     8: [1] * 8,
 }
-COSTS = ("locked", "decoupled")  # the arms whose costs predict all others
+LINKS = ("locked", "decoupled")
 TWO = ("locked", "gpipe-2", "gpipe-4", "gpipe-8", "decoupled", "delayed")
 
 
@@ -113,6 +115,13 @@ class TeamArm:
         _, guess = self.run(8 if self._plan.window == 1 else 100, delay)
         return self.run(min(max(int(SECONDS / guess), 12), 1000), delay)
 
+    def batch_seconds(self):
+        """Returns what it takes to gather the examples of a call."""
+        begin = time.perf_counter()
+        for job in range(60):
+            self._batches(job)
+        return (time.perf_counter() - begin) / 60
+
 
 class FitArms:
     """Backprop by `fit` with all cores, in a process of its own.
@@ -157,34 +166,45 @@ def serve(width, batch):
         print((time.perf_counter() - begin) / steps, flush=True)
 
 
-def costs(team):
-    """Returns the median seconds of each phase of each module."""
-    return {
-        (worker.number, phase): statistics.median(
-            event.end - event.start
-            for event in worker.events
-            if event.phase == phase
-        )
-        for worker in team
-        for phase in {event.phase for event in worker.events}
-    }
+def costs(arm, team):
+    """Returns the mean seconds of each call of a run, and of a batch."""
+    spent = {}
+    for worker in team:
+        for event in worker.events:
+            lane = worker.number, event.phase
+            spent.setdefault(lane, []).append(event.end - event.start)
+    known = {lane: statistics.fmean(some) for lane, some in spent.items()}
+    return {**known, "batch": arm.batch_seconds()}
 
 
-def predicted(arm, locked, decoupled, workers, delay):
-    """Returns the seconds a step that the timetable says."""
+def message_seconds(team):
+    """Returns the median seconds from a call to the next worker's call."""
+    events = [event for worker in team for event in worker.events]
+    events.sort(key=lambda event: event.start)
+    return statistics.median(
+        after.start - before.end
+        for before, after in itertools.pairwise(events)
+        if before.worker != after.worker
+    )
+
+
+def predicted(arm, known, workers, delay):
+    """Returns the seconds a step that the timetable says, if it knows."""
     schedule, _, parts = arm.partition("-")
-    numbers = range(1, workers + 1)
-    forward = [locked.get((k, "forward"), 1e-6) for k in numbers]
-    backward = [locked[k, "backward"] for k in numbers]
-    predictor = [decoupled.get((k, "predictor"), 0.0) for k in numbers]
+    if schedule == "delayed":
+        return None
+    parts, numbers = int(parts or 1), range(1, workers + 1)
+    own = known["locked" if schedule == "decoupled" else arm]
+    forward = [parts * own.get((k, "forward"), 1e-6) for k in numbers]
+    forward[0] += parts * own["batch"]
     events = timetable(
         schedule,
         forward,
-        backward,
-        predictor if schedule == "decoupled" else None,
-        link_delay=delay,
+        [parts * own[k, "backward"] for k in numbers],
+        [known["decoupled"].get((k, "predictor"), 0.0) for k in numbers],
+        link_delay=delay + known["message"],
         minibatches=200,
-        microbatches=int(parts or 1),
+        microbatches=parts,
         queue_size=QUEUE if schedule == "decoupled" else None,
     )
     work = sum(event.end - event.start for event in events) / 200
@@ -192,74 +212,50 @@ def predicted(arm, locked, decoupled, workers, delay):
     return max(step_time(events), least)
 
 
-def done():
-    if not RESULTS.exists():
-        return pd.DataFrame(columns=KEY)
-    return pd.read_csv(RESULTS)
-
-
-def append(rows):
-    new = not RESULTS.exists()
-    with RESULTS.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)
-
-
-def is_done(cell, rounds):
-    frame = done()
-    for name, value in cell.items():
-        frame = frame[frame[name] == value]
-    return not frame.empty and frame["round"].max() >= rounds
-
-
 def measure(cell, teams, fits, rounds, delays):
-    """Measures arms in turn over some delays and stores their rows."""
-    machine = environment()
-    known = {name: costs(teams[name].run(60)[0]) for name in COSTS}
-    for number, delay in itertools.product(range(1, rounds + 1), delays):
-        rows = []
-        for name, arm in teams.items():
-            team, seconds = arm.seconds(delay)
-            if delay == 0 and name in COSTS:
-                known[name] = costs(team)
-            guess = ""
-            if name != "delayed":
-                costing = (known[one] for one in COSTS)
-                guess = predicted(name, *costing, cell["workers"], delay)
-                guess = round(1e3 * guess, 3)
-            ages = [age for worker in team for age in worker.staleness]
-            rows.append((name, seconds, guess, np.mean(ages), 1))
-        if fits is not None:
-            for name in fits.NAMES:
-                rows.append((name, fits.seconds(name), "", 0, os.cpu_count()))
-        append(
-            [
-                {
-                    **cell,
-                    "delay_ms": 1e3 * delay,
-                    "arm": name,
-                    "round": number,
-                    "ms": round(1e3 * seconds, 3),
-                    "predicted_ms": guess,
-                    "staleness": round(float(age), 2),
-                    **machine,
-                    "threads": threads,
-                }
-                for name, seconds, guess, age, threads in rows
-            ]
-        )
+    """Measures what is missing, round by round, and stores it."""
+    for number in range(1, rounds + 1):
+        if rows.has(RESULTS, **cell, round=number):
+            continue
+        known, found = {}, []
+        for delay in delays:
+            turn = {**cell, "delay_ms": 1e3 * delay, "round": number}
+            ran = {name: arm.seconds(delay) for name, arm in teams.items()}
+            if delay == 0:
+                known = {name: costs(teams[name], ran[name][0]) for name in ran}
+                known["message"] = message_seconds(ran["locked"][0])
+            for name, (team, seconds) in ran.items():
+                guess = predicted(name, known, len(team), delay)
+                found.append(row(turn, name, seconds, 1, guess, team))
+            if fits is not None:
+                found += [
+                    row(turn, name, fits.seconds(name), os.cpu_count())
+                    for name in fits.NAMES
+                ]
+        rows.append(RESULTS, found)
     print(report(cell), flush=True)
+
+
+def row(turn, arm, seconds, threads, guess=None, team=()):
+    ages = [age for worker in team for age in worker.staleness]
+    return {
+        **turn,
+        "arm": arm,
+        "ms": round(1e3 * seconds, 3),
+        "predicted_ms": "" if guess is None else round(1e3 * guess, 3),
+        "staleness": round(float(np.mean(ages or 0)), 2),
+        **environment(),
+        "threads": threads,
+    }
 
 
 def report(cell=None):
     """Returns a Markdown table of medians."""
-    frame = done()
+    frame = rows.read(RESULTS)
     for name, value in (cell or {}).items():
         frame = frame[frame[name] == value]
     table = frame.pivot_table(
-        index=KEY[:5], columns="arm", values="ms", aggfunc="median", sort=False
+        index=KEY, columns="arm", values="ms", aggfunc="median", sort=False
     )
     guess = frame[["predicted_ms"]].assign(
         error=(frame["predicted_ms"] / frame["ms"] - 1).abs() * 100
@@ -305,14 +301,15 @@ def main():
             "batch": batch,
             "workers": workers,
         }
-        if is_done(cell, options.rounds):
+        if rows.has(RESULTS, **cell, round=options.rounds):
             continue
-        names = TWO if is_two else COSTS
+        delays = {0.0} if is_two else {0.0, *options.delays}
+        names = TWO if is_two else LINKS
         teams = {
             name: TeamArm(name, width, batch, CUTS[workers]) for name in names
         }
         fits = FitArms(width, batch) if is_two else None
-        delays = [0.0] if is_two else [one / 1e3 for one in options.delays]
+        delays = [one / 1e3 for one in sorted(delays)]
         measure(cell, teams, fits, options.rounds, delays)
         if is_two:
             fits.close()

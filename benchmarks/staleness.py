@@ -15,7 +15,6 @@ that are there already are not made again. About a minute a run on 2 CPU cores.
 """
 
 import argparse
-import csv
 import itertools
 import pathlib
 
@@ -24,6 +23,7 @@ from dni_lesson.benchmark.environment import environment
 from dni_lesson.workers.threads import one_thread_per_call
 
 import keras
+import rows
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/staleness.csv"
 EPOCHS, BATCH_SIZE, REAL_QUEUE = 5, 64, 8
@@ -54,22 +54,6 @@ def train(data, schedule, queue_size, in_turn, seed):
     return history, round(100 * (1 - accuracy), 2)
 
 
-def done():
-    if not RESULTS.exists():
-        return []
-    with RESULTS.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(row):
-    new = not RESULTS.exists()
-    with RESULTS.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--schedules", nargs="+", default=SCHEDULES)
@@ -91,21 +75,20 @@ def main():
             "queue_size": age + 1,
             "seed": seed,
         }
-        key = {name: str(value) for name, value in run.items()}
-        if any(key.items() <= row.items() for row in done()):
+        if rows.has(RESULTS, **run):
             continue
         history, error = train(data, schedule, age + 1, not options.real, seed)
         frame = history.to_frame()
-        append(
-            {
-                **run,
-                # Of the modules below the last, whose gradient is never late.
-                "staleness": round(float(frame["staleness"][:-1].mean()), 2),
-                "test_error_percent": error,
-                "ms": round(1e3 / history.steps_per_second, 3),
-                **environment(),
-            }
-        )
+        # Of the modules below the last, whose gradient is never late.
+        staleness = round(float(frame["staleness"][:-1].mean()), 2)
+        row = {
+            **run,
+            "staleness": staleness,
+            "test_error_percent": error,
+            "ms": round(1e3 / history.steps_per_second, 3),
+            **environment(),
+        }
+        rows.append(RESULTS, [row])
         print(f"{run} -> {error} %", flush=True)
 
 
