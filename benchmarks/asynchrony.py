@@ -7,12 +7,12 @@
 `two`: two workers without delay, beside GPipe and one process that may use all
 cores, which runs apart from the workers, each of whom has one thread for a
 call. `links`: locked and decoupled workers over emulated links. Nets have 8
-layers of equal width and one interface at each cut, so each worker trains the
-same modules under every schedule; XLA compiles all steps, once, before the
-clock runs. Arms take turns, round after round. The rows of a round go to
-data/results/asynchrony.csv when it is done; rounds that are there already are
-not run again. Inputs are random: time does not depend on
-them.
+layers of equal width, cut where the slowest decoupled worker has least to do,
+and one interface at each cut, so each worker trains the same modules under
+every schedule; XLA compiles all steps, once, before the clock runs. Arms take
+turns, round after round. The rows of a round go to data/results/asynchrony.csv
+when it is done; rounds that are there already are not run again. Inputs are
+random: time does not depend on them.
 
 Predicted is what `timetable` says from costs measured without delay: what the
 calls of a module take in the arm's own run (of the decoupled arm only those of
@@ -34,6 +34,8 @@ import time
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.costs import module_macs
+from dni_lesson.cuts import best_cut
 from dni_lesson.speed import step_time
 from dni_lesson.timetable import timetable
 from dni_lesson.workers.batches import Batches
@@ -49,21 +51,19 @@ import rows
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/asynchrony.csv"
 KEY = ["table", "width", "batch", "workers", "delay_ms"]
 DEPTH, SECONDS, QUEUE = 8, 1.5, 64
-# How many layers each worker gets: the fastest cut of decoupled training for
-# two workers; the first layer is the largest where the width is below 784.
-CUTS = {
-    2: [2, 6],
-    3: [2, 2, 4],
-    4: [1, 2, 2, 3],
-    8: [1] * 8,
-}
 LINKS = ("locked", "decoupled")
 TWO = ("locked", "gpipe-2", "gpipe-4", "gpipe-8", "decoupled", "delayed")
 
 
-def cut_model(width, sizes, rule="cdni"):
+def cut_sizes(width, workers):
+    """Returns how many layers each worker gets: the best cut by their work."""
+    cut = best_cut(*module_macs(dni.mlp(DEPTH, width, "cdni")), workers)
+    return cut if len(cut) == workers else [1] * workers
+
+
+def cut_model(width, sizes):
     """Returns a compiled net with an interface at each cut and nowhere else."""
-    net = dni.mlp(DEPTH, width, rule)
+    net = dni.mlp(DEPTH, width, "cdni")
     cuts = set(np.cumsum(sizes[:-1]).tolist())
     interfaces = [
         one if k in cuts else None for k, one in enumerate(net.interfaces, 1)
@@ -305,9 +305,8 @@ def main():
             continue
         delays = {0.0} if is_two else {0.0, *options.delays}
         names = TWO if is_two else LINKS
-        teams = {
-            name: TeamArm(name, width, batch, CUTS[workers]) for name in names
-        }
+        sizes = cut_sizes(width, workers)
+        teams = {name: TeamArm(name, width, batch, sizes) for name in names}
         fits = FitArms(width, batch) if is_two else None
         delays = [one / 1e3 for one in sorted(delays)]
         measure(cell, teams, fits, options.rounds, delays)
