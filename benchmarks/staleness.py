@@ -85,7 +85,6 @@ def main():
             **run,
             "staleness": staleness,
             "test_error_percent": error,
-            "ms": round(1e3 / history.steps_per_second, 3),
             **environment(),
         }
         rows.append(RESULTS, [row])
