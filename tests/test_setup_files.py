@@ -34,7 +34,8 @@ def locked():
 def direct():
     """Returns the requirements of pyproject.toml that the lock holds."""
     project = PYPROJECT["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["test"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + extras["cluster"] + extras["test"]
     return dict(re.match(r"([\w-]+)(.*)", line).groups() for line in wanted)
 
 
