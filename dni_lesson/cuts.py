@@ -12,7 +12,7 @@ from dni_lesson.checks import check_int
 from dni_lesson.timetable import check_costs
 
 
-def best_cut(forward, backward, predictor=None, workers=2):
+def best_cut(forward, backward, predictor=None, workers=2, exactly=False):
     """Returns the cut whose slowest worker is as fast as can be.
 
     Where a predictor costs more than one more worker gains, fewer workers than
@@ -24,6 +24,8 @@ def best_cut(forward, backward, predictor=None, workers=2):
         backward: Sequence of floats > 0.
         predictor: Sequence of floats >= 0, the last 0. Default: all 0.
         workers: Integer >= 1, the most that may be used. Default `2`.
+        exactly: Boolean: use all of them, also where fewer are faster; they
+            must not be more than the modules. Default `False`.
 
     Returns:
         A list of integers: how many modules each worker gets, from the input.
@@ -39,6 +41,11 @@ def best_cut(forward, backward, predictor=None, workers=2):
     costs = check_costs(forward, backward, predictor)
     check_int("workers", workers, at_least=1)
     modules = len(costs[0])
+    if exactly and workers > modules:
+        raise ValueError(
+            f"`workers`. Expected at most {modules}, one for each module. "
+            f"Received: workers={workers}"
+        )
 
     def time(start, end):
         work = sum(costs[0][start:end]) + sum(costs[1][start:end])
@@ -47,8 +54,12 @@ def best_cut(forward, backward, predictor=None, workers=2):
     @functools.cache
     def best(start, workers):
         """Returns the slowest time among the modules above, and their cut."""
-        found = [(time(start, modules), [modules - start])]
-        for middle in range(start + 1, modules) if workers > 1 else ():
+        whole = (time(start, modules), [modules - start])
+        if workers == 1:
+            return whole
+        found = [] if exactly else [whole]
+        end = modules - workers + 2 if exactly else modules
+        for middle in range(start + 1, end):
             slowest, cut = best(middle, workers - 1)
             slowest = max(slowest, time(start, middle))
             found.append((slowest, [middle - start, *cut]))

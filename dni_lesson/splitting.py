@@ -5,23 +5,15 @@ Time is taken to be proportional to multiply-accumulates, counted as in
 """
 
 import itertools
-from typing import NamedTuple
 
-import numpy as np
+from dni_lesson.costs import Costs
+from dni_lesson.cuts import best_cut, join
 
 _INPUTS, _CLASSES = 784, 10
 
 
-class Costs(NamedTuple):
-    """What a mini-batch costs each worker, in ms."""
-
-    forward: list[float]
-    backward: list[float]
-    predictor: list[float]
-
-
 def split(layers, units, predictor_units, step_ms, workers):
-    """Returns the `Costs` of the cut that makes the slowest worker fastest.
+    """Returns what each worker of the best cut costs: `Costs`, in ms.
 
     Args:
         layers: Integer >= 2, the weight layers of an MLP for MNIST.
@@ -34,22 +26,14 @@ def split(layers, units, predictor_units, step_ms, workers):
             the last a predictor above it.
     """
     sizes = [_INPUTS, *[units] * (layers - 1), _CLASSES]
-    forward = np.array([a * b for a, b in itertools.pairwise(sizes)], float)
-    backward = 2 * forward
-    backward[0] /= 2  # Nobody needs the gradient of the input.
-    ms = step_ms / (forward.sum() + backward.sum())
-    predictor = [_predictor_macs(units, predictor_units)] * (workers - 1) + [0]
-
-    def costs(cuts):
-        starts = [0, *cuts]
-        return Costs(
-            (ms * np.add.reduceat(forward, starts)).tolist(),
-            (ms * np.add.reduceat(backward, starts)).tolist(),
-            [ms * cost for cost in predictor],
-        )
-
-    places = itertools.combinations(range(1, layers), workers - 1)
-    return min(map(costs, places), key=lambda c: max(map(sum, zip(*c))))
+    forward = [a * b for a, b in itertools.pairwise(sizes)]
+    # Nobody needs the gradient of the input.
+    backward = [forward[0], *[2 * macs for macs in forward[1:]]]
+    predictor = [_predictor_macs(units, predictor_units)] * (layers - 1) + [0]
+    costs = forward, backward, predictor
+    ms = step_ms / (sum(forward) + sum(backward))
+    cut = best_cut(*costs, workers, exactly=True)
+    return Costs(*([ms * macs for macs in one] for one in join(cut, *costs)))
 
 
 def _predictor_macs(units, hidden):

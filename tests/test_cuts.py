@@ -29,6 +29,22 @@ def test_no_other_cut_has_a_faster_slowest_worker(seed, workers):
     assert slowest(found, costs) == pytest.approx(best)
 
 
+@pytest.mark.parametrize("workers", [1, 2, 3, 6])
+def test_all_workers_can_be_asked_for_though_fewer_are_faster(workers):
+    rng = np.random.default_rng(0)
+    costs = [*rng.uniform(0.5, 4, (2, 6)), [9] * 5 + [0]]
+    found = best_cut(*costs, workers=workers, exactly=True)
+    cuts = [cut for cut in every_cut(6, workers) if len(cut) == workers]
+    assert len(found) == workers and sum(found) == 6
+    best = min(slowest(cut, costs) for cut in cuts)
+    assert slowest(found, costs) == pytest.approx(best)
+
+
+def test_no_more_workers_than_modules_can_be_asked_for():
+    with pytest.raises(ValueError, match="`workers`. Expected at most 2"):
+        best_cut([1, 1], [1, 1], workers=3, exactly=True)
+
+
 def test_a_worker_pays_only_for_the_predictor_at_its_upper_boundary():
     forward, backward = [1, 2, 4], [10, 20, 40]
     joined = join([2, 1], forward, backward, [5, 7, 0])
