@@ -30,17 +30,16 @@ class Panel(widgets.VBox):
     Args:
         name: String, what the panel is; its `repr` is `<name>`.
         controls: List of widgets, from top to bottom.
-        below: List of widgets below the words. Default: none.
     """
 
-    def __init__(self, name, controls, below=()):
+    def __init__(self, name, controls):
         self._name = name
         # Without width="auto" a box stretches its images.
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(width="auto", max_width="100%")
         )
         self.words = widgets.HTML()
-        super().__init__([*controls, self.picture, self.words, *below])
+        super().__init__([*controls, self.picture, self.words])
         self.add_class("dni-panel")
 
     def show(self, picture, words):
@@ -86,14 +85,14 @@ class Explorer(Panel):
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
         controls: Dict from argument name of `draw` to widget.
-        below: List of widgets below the words. Default: none.
+        more: List of widgets below the controls. Default: none.
 
     Attributes:
         controls: That dict.
     """
 
-    def __init__(self, name, draw, controls, below=()):
-        super().__init__(name, [grid(controls.values())], below)
+    def __init__(self, name, draw, controls, more=()):
+        super().__init__(name, [grid(controls.values()), *more])
         self._draw, self.controls, self._held = draw, controls, False
         for control in controls.values():
             control.observe(self._redraw, names="value")
