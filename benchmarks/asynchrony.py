@@ -2,17 +2,19 @@
 
     python benchmarks/asynchrony.py two --widths 256 512 --batches 64 256
     python benchmarks/asynchrony.py links --workers 2 4 --delays 0 1 5 20
+    python benchmarks/asynchrony.py transports --widths 256 1024
     python benchmarks/asynchrony.py report
 
 `two`: two workers without delay, beside GPipe and one process that may use all
 cores, which runs apart from the workers, each of whom has one thread for a
-call. `links`: locked and decoupled workers over emulated links. Nets have 8
-layers of equal width, cut where the slowest decoupled worker has least to do,
-and one interface at each cut, so each worker trains the same modules under
-every schedule; XLA compiles all steps, once, before the clock runs. Arms take
-turns, round after round. The rows of a round go to data/results/asynchrony.csv
-when it is done; rounds that are there already are not run again. Inputs are
-random: time does not depend on them.
+call. `links`: locked and decoupled workers over emulated links. `transports`:
+two workers on threads and as Ray processes, by `fit_async`. Nets have 8 layers
+of equal width, cut where the slowest decoupled worker has least to do, and one
+interface at each cut, so each worker trains the same modules under every
+schedule; XLA compiles all steps, once, before the clock runs. Arms take turns,
+round after round. The rows of a round go to data/results/asynchrony.csv when
+it is done; rounds that are there already are not run again. Inputs are random:
+time does not depend on them.
 
 Predicted is what `timetable` says from costs measured without delay: what the
 calls of a module take in the arm's own run (of the decoupled arm only those of
@@ -28,150 +30,21 @@ import itertools
 import os
 import pathlib
 import statistics
-import subprocess
-import sys
-import time
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
-from dni_lesson.costs import module_macs
-from dni_lesson.cuts import best_cut
 from dni_lesson.speed import step_time
 from dni_lesson.timetable import timetable
-from dni_lesson.workers.batches import Batches
-from dni_lesson.workers.partition import partition
-from dni_lesson.workers.team import make_stages, make_team
-from dni_lesson.workers.threads import one_thread_per_call, run_on_threads
-from dni_lesson.workers.worker import Plan
+from dni_lesson.workers.placement import threads_per_call
 
-import keras
 import numpy as np
 import rows
+from arms import QUEUE, FitArms, TeamArm, arrays, cut_model, cut_sizes
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/asynchrony.csv"
 KEY = ["table", "width", "batch", "workers", "delay_ms"]
-DEPTH, SECONDS, QUEUE = 8, 1.5, 64
 LINKS = ("locked", "decoupled")
 TWO = ("locked", "gpipe-2", "gpipe-4", "gpipe-8", "decoupled", "delayed")
-
-
-def cut_sizes(width, workers):
-    """Returns how many layers each worker gets: the best cut by their work.
-
-    For two workers it was measured: the lower one has more calls to make, so
-    in narrow nets it should get less. Of 1 to 4 layers for it these were the
-    fastest in decoupled training.
-    """
-    if workers == 2:
-        return [2, 6] if width < 1024 else [3, 5]
-    macs = module_macs(dni.mlp(DEPTH, width, "cdni"))
-    cut = best_cut(*macs, workers)
-    return cut if len(cut) == workers else [1] * workers
-
-
-def cut_model(width, sizes):
-    """Returns a compiled net with an interface at each cut and nowhere else."""
-    net = dni.mlp(DEPTH, width, "cdni")
-    cuts = set(np.cumsum(sizes[:-1]).tolist())
-    interfaces = [
-        one if k in cuts else None for k, one in enumerate(net.interfaces, 1)
-    ]
-    model = dni.DecoupledModel(net.modules, interfaces)
-    model.build((None, 784))
-    model.compile("adam", loss())
-    return model
-
-
-def loss():
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def arrays(examples):
-    rng = np.random.default_rng(0)
-    x = rng.random((examples, 784), dtype="float32")
-    return x, rng.integers(10, size=examples)
-
-
-class TeamArm:
-    """Workers of one schedule; their steps are compiled once."""
-
-    def __init__(self, name, width, batch, sizes):
-        self._schedule, _, parts = name.partition("-")
-        parts = int(parts or 1)
-        model = cut_model(width, sizes)
-        cut = partition(model, self._schedule, sizes)
-        self._batches = Batches(*arrays(64 * batch), batch, parts, 0)
-        self._stages = make_stages(
-            model, cut, self._schedule, self._batches.examples(), parts
-        )
-        self._plan = Plan(
-            0, parts, 1 if self._schedule in ("locked", "gpipe") else QUEUE
-        )
-
-    def run(self, steps, delay=0.0):
-        """Returns the workers of a run and its seconds a step."""
-        plan = self._plan._replace(minibatches=steps, report_every=steps)
-        team = make_team(
-            self._stages, self._schedule, plan, delay, self._batches
-        )
-        run_on_threads(team, 600.0, lambda done: False)
-        events = [event for worker in team for event in worker.events]
-        return team, step_time(events)
-
-    def seconds(self, delay=0.0):
-        """Returns the same of a run that is long enough to be steady."""
-        _, guess = self.run(8 if self._plan.window == 1 else 100, delay)
-        return self.run(min(max(int(SECONDS / guess), 12), 1000), delay)
-
-    def batch_seconds(self):
-        """Returns what it takes to gather the examples of a call."""
-        begin = time.perf_counter()
-        for job in range(60):
-            self._batches(job)
-        return (time.perf_counter() - begin) / 60
-
-
-class FitArms:
-    """Backprop by `fit` with all cores, in a process of its own.
-
-    How many threads a product may use is one setting for a whole process.
-    """
-
-    NAMES = ("backprop fit", "Keras fit")
-
-    def __init__(self, width, batch):
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "serve", str(width), str(batch)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in self.NAMES:
-            self.seconds(name)  # Compilation.
-
-    def seconds(self, name):
-        self._process.stdin.write(f"{name}\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
-
-    def close(self):
-        self._process.communicate()
-
-
-def serve(width, batch):
-    """Trains an epoch for every line that comes in; answers its seconds."""
-    ours, net = (dni.mlp(DEPTH, width, "backprop") for _ in range(2))
-    layers = [layer for one in net.modules for layer in one.layers]
-    plain = keras.Sequential([keras.Input((784,)), *layers])
-    models = dict(zip(FitArms.NAMES, (ours, plain), strict=True))
-    for model in models.values():
-        model.compile("adam", loss())
-    steps = max(96, 4096 // batch)
-    x, y = arrays(steps * batch)
-    for line in sys.stdin:
-        begin = time.perf_counter()
-        models[line.strip()].fit(x, y, batch_size=batch, verbose=0)
-        print((time.perf_counter() - begin) / steps, flush=True)
 
 
 def costs(arm, team):
@@ -257,6 +130,30 @@ def row(turn, arm, seconds, threads, guess=None, team=()):
     }
 
 
+def measure_transports(cell, rounds):
+    """The same for `fit_async` with each kind of workers."""
+    width, batch = cell["width"], cell["batch"]
+    sizes = cut_sizes(width, cell["workers"])
+    for number in range(1, rounds + 1):
+        if rows.has(RESULTS, **cell, round=number):
+            continue
+        turn, found = {**cell, "delay_ms": 0.0, "round": number}, []
+        for schedule, workers in itertools.product(LINKS, ("threads", "ray")):
+            history = dni.fit_async(
+                cut_model(width, sizes),
+                *arrays(400 * batch if width < 512 else 60 * batch),
+                batch_size=batch,
+                schedule=schedule,
+                workers=workers,
+                queue_size=QUEUE,
+                modules=sizes,
+            )
+            seconds = 1 / history.steps_per_second
+            found.append(row(turn, f"{schedule} {workers}", seconds, 1))
+        rows.append(RESULTS, found)
+    print(report(cell), flush=True)
+
+
 def report(cell=None):
     """Returns a Markdown table of medians."""
     frame = rows.read(RESULTS)
@@ -279,10 +176,9 @@ def report(cell=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    if sys.argv[1:2] == ["serve"]:
-        serve(*map(int, sys.argv[2:]))
-        return
-    parser.add_argument("table", choices=("two", "links", "report"))
+    parser.add_argument(
+        "table", choices=("two", "links", "transports", "report")
+    )
     parser.add_argument("--widths", nargs="+", type=int, default=[256])
     parser.add_argument("--batches", nargs="+", type=int, default=[64])
     parser.add_argument("--workers", nargs="+", type=int, default=[2, 3, 4, 8])
@@ -299,9 +195,10 @@ def main():
         print(report())
         return
     is_two = options.table == "two"
-    one_thread_per_call()
+    counts = options.workers if options.table == "links" else [2]
+    threads_per_call(1)
     for width, batch, workers in itertools.product(
-        options.widths, options.batches, [2] if is_two else options.workers
+        options.widths, options.batches, counts
     ):
         cell = {
             "table": options.table,
@@ -310,6 +207,9 @@ def main():
             "workers": workers,
         }
         if rows.has(RESULTS, **cell, round=options.rounds):
+            continue
+        if options.table == "transports":
+            measure_transports(cell, options.rounds)
             continue
         delays = {0.0} if is_two else {0.0, *options.delays}
         names = TWO if is_two else LINKS

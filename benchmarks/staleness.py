@@ -20,7 +20,7 @@ import pathlib
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
-from dni_lesson.workers.threads import one_thread_per_call
+from dni_lesson.workers.placement import threads_per_call
 
 import keras
 import rows
@@ -63,7 +63,7 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
-    one_thread_per_call()
+    threads_per_call(1)
     data = dni.load_mnist()
     ages = [REAL_QUEUE - 1] if options.real else options.staleness
     for seed, age, schedule in itertools.product(

@@ -1,0 +1,145 @@
+"""The arms of asynchrony.py: workers of one schedule, and one process.
+
+Run by itself this file is that process: `FitArms` starts it.
+"""
+
+import subprocess
+import sys
+import time
+
+import dni_lesson as dni
+from dni_lesson.costs import module_macs
+from dni_lesson.cuts import best_cut
+from dni_lesson.speed import step_time
+from dni_lesson.workers.batches import Batches
+from dni_lesson.workers.job import Plan
+from dni_lesson.workers.partition import partition
+from dni_lesson.workers.team import make_stages, make_team
+from dni_lesson.workers.threads import run_on_threads
+
+import keras
+import numpy as np
+
+DEPTH, SECONDS, QUEUE = 8, 1.5, 64
+
+
+def cut_sizes(width, workers):
+    """Returns how many layers each worker gets: the best cut by their work.
+
+    For two workers it was measured: the lower one has more calls to make, so
+    in narrow nets it should get less. Of 1 to 4 layers for it these were the
+    fastest in decoupled training.
+    """
+    if workers == 2:
+        return [2, 6] if width < 1024 else [3, 5]
+    macs = module_macs(dni.mlp(DEPTH, width, "cdni"))
+    return best_cut(*macs, workers, exactly=True)
+
+
+def cut_model(width, sizes):
+    """Returns a compiled net with an interface at each cut and nowhere else."""
+    net = dni.mlp(DEPTH, width, "cdni")
+    cuts = set(np.cumsum(sizes[:-1]).tolist())
+    interfaces = [
+        one if k in cuts else None for k, one in enumerate(net.interfaces, 1)
+    ]
+    model = dni.DecoupledModel(net.modules, interfaces)
+    model.build((None, 784))
+    model.compile("adam", loss())
+    return model
+
+
+def loss():
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def arrays(examples):
+    rng = np.random.default_rng(0)
+    x = rng.random((examples, 784), dtype="float32")
+    return x, rng.integers(10, size=examples)
+
+
+class TeamArm:
+    """Workers of one schedule; their steps are compiled once."""
+
+    def __init__(self, name, width, batch, sizes):
+        self._schedule, _, parts = name.partition("-")
+        parts = int(parts or 1)
+        model = cut_model(width, sizes)
+        cut = partition(model, self._schedule, sizes)
+        self._batches = Batches(*arrays(64 * batch), batch, parts, 0)
+        self._stages = make_stages(
+            model, cut, self._schedule, self._batches.examples(), parts
+        )
+        self._plan = Plan(
+            0, parts, 1 if self._schedule in ("locked", "gpipe") else QUEUE
+        )
+
+    def run(self, steps, delay=0.0):
+        """Returns the workers of a run and its seconds a step."""
+        plan = self._plan._replace(minibatches=steps, report_every=steps)
+        team = make_team(
+            self._stages, self._schedule, plan, delay, self._batches
+        )
+        run_on_threads(team, 600.0, lambda *_: False)
+        events = [event for worker in team for event in worker.events]
+        return team, step_time(events)
+
+    def seconds(self, delay=0.0):
+        """Returns the same of a run that is long enough to be steady."""
+        _, guess = self.run(8 if self._plan.window == 1 else 100, delay)
+        return self.run(min(max(int(SECONDS / guess), 12), 1000), delay)
+
+    def batch_seconds(self):
+        """Returns what it takes to gather the examples of a call."""
+        begin = time.perf_counter()
+        for job in range(60):
+            self._batches(job)
+        return (time.perf_counter() - begin) / 60
+
+
+class FitArms:
+    """Backprop by `fit` with all cores, in a process of its own.
+
+    How many threads a product may use is one setting for a whole process.
+    """
+
+    NAMES = ("backprop fit", "Keras fit")
+
+    def __init__(self, width, batch):
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(width), str(batch)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in self.NAMES:
+            self.seconds(name)  # Compilation.
+
+    def seconds(self, name):
+        self._process.stdin.write(f"{name}\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def close(self):
+        self._process.communicate()
+
+
+def serve(width, batch):
+    """Trains an epoch for every line that comes in; answers its seconds."""
+    ours, net = (dni.mlp(DEPTH, width, "backprop") for _ in range(2))
+    layers = [layer for one in net.modules for layer in one.layers]
+    plain = keras.Sequential([keras.Input((784,)), *layers])
+    models = dict(zip(FitArms.NAMES, (ours, plain), strict=True))
+    for model in models.values():
+        model.compile("adam", loss())
+    steps = max(96, 4096 // batch)
+    x, y = arrays(steps * batch)
+    for line in sys.stdin:
+        begin = time.perf_counter()
+        models[line.strip()].fit(x, y, batch_size=batch, verbose=0)
+        print((time.perf_counter() - begin) / steps, flush=True)
+
+
+if __name__ == "__main__":
+    serve(*map(int, sys.argv[1:]))
