@@ -59,7 +59,7 @@ def serve(home, root=None, command=("-m", "jupyterlab")):
     Yields:
         A `Server`.
     """
-    server = Server(_free_port(), secrets.token_hex(16), home / "lab.log")
+    server = Server(free_port(), secrets.token_hex(16), home / "lab.log")
     arguments = [
         sys.executable,
         *command,
@@ -88,7 +88,8 @@ def serve(home, root=None, command=("-m", "jupyterlab")):
             process.wait(timeout=30)
 
 
-def _free_port():
+def free_port():
+    """Returns a port of this machine that nobody listens to."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

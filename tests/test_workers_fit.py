@@ -153,9 +153,10 @@ def test_taken_in_turn_gradients_are_equally_stale_and_runs_repeat():
         for net in nets
     ]
     helpers.assert_same_weights(*nets)
-    for worker in histories[0]._workers[:-1]:
-        # At the end there are no more updates to be late for.
-        assert worker.staleness == [2] * 10 + [1, 0]
+    # At the end there are no more updates to be late for.
+    frame = histories[0].to_frame()[:-1]
+    np.testing.assert_allclose(frame["staleness"] * 12, 2 * 10 + 1 + 0)
+    assert (frame["max_staleness"] == 2).all()
 
 
 def test_late_true_gradients_are_those_of_the_weights_they_were_made_with():

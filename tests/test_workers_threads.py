@@ -5,7 +5,7 @@ import time
 
 import dni_lesson as dni
 from dni_lesson.workers import threads
-from dni_lesson.workers.threads import WorkerError
+from dni_lesson.workers.job import WorkerError
 
 import helpers
 import keras

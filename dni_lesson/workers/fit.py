@@ -10,17 +10,16 @@ from dni_lesson.checks import (
 from dni_lesson.models import DecoupledModel
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.history import AsyncHistory
+from dni_lesson.workers.job import Job, Plan
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.team import make_stages, make_team
-from dni_lesson.workers.threads import run_on_threads
-from dni_lesson.workers.worker import Plan
+from dni_lesson.workers.threads import train_on_threads
+from dni_lesson.workers.told import Told
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 SCHEDULES = ("decoupled", "locked", "gpipe", "delayed")
-WORKERS = ("threads",)
+WORKERS = ("threads", "ray")
 
 
 def fit_async(
@@ -42,6 +41,7 @@ def fit_async(
     in_turn=False,
     devices=None,
     step_timeout=60.0,
+    snapshot_every=100,
 ):
     """Trains a `DecoupledModel` with one worker per module, really at once.
 
@@ -78,7 +78,11 @@ def fit_async(
         epochs: Integer >= 1. Default `1`.
         batch_size: Integer >= 1. Default `64`.
         schedule: String, one of the above. Default `"decoupled"`.
-        workers: `"threads"`, of this process. Default `"threads"`.
+        workers: `"threads"`, of this process, or `"ray"`, each in a process of
+            its own, on this machine or on the cluster that `ray.init` was
+            called for; needs `pip install "dni_lesson[cluster]"`. Layers of
+            your own must be registered by `keras.saving`. Default
+            `"threads"`.
         queue_size: Integer >= 1: how many mini-batches a worker may have under
             way, sent on but not answered. It bounds the staleness. Default `8`.
         link_delay: Float >= 0, seconds that each message between neighbours
@@ -99,15 +103,22 @@ def fit_async(
             `queue_size - 1` updates old. Default `False`.
         devices: List of TensorFlow device names, one for each worker.
             Default: the GPUs in turn if there are several, else no change.
+            Only for threads; with Ray each worker has a GPU to itself if there
+            are enough.
         step_timeout: Float > 0, seconds after which a call of a worker counts
             as hanging. Default `60.0`.
+        snapshot_every: Integer >= 1, updates between two snapshots of a module.
+            A module whose Ray process is killed starts again from its last
+            one, up to three times in a run. Default `100`.
 
     Returns:
         `AsyncHistory`.
 
     Raises:
         ValueError: If an argument is out of its range; before training.
-        WorkerError: If a worker raised or hung; it names the module.
+        ImportError: If `workers="ray"` and Ray is not installed.
+        WorkerError: If a worker raised or hung, or was killed too often; it
+            names the module.
 
     Example:
 
@@ -120,6 +131,7 @@ def fit_async(
     check_int("batch_size", batch_size, at_least=1)
     check_not_negative("link_delay", link_delay)
     check_positive("step_timeout", step_timeout)
+    check_int("snapshot_every", snapshot_every, at_least=1)
     x, y = check_examples(model, x, y)
     parts = partition(model, schedule, modules)
     size = microbatches if schedule == "gpipe" else 1
@@ -131,22 +143,36 @@ def fit_async(
         in_turn=in_turn,
         report_every=batches.per_epoch,
     )
-    devices = _devices(devices, parts)
-    stages = make_stages(
-        model, parts, schedule, batches.examples(), size, devices
+    job = Job(
+        model,
+        parts,
+        schedule,
+        plan,
+        link_delay,
+        batches,
+        _devices(devices, parts, workers),
+        step_timeout,
+        snapshot_every,
     )
-    team = make_team(stages, schedule, plan, link_delay, batches)
-    losses = []
-    told = _Told(
-        model, callbacks, epochs, plan, batches.shares, team[-1], losses
-    )
+    told = Told(job, callbacks, epochs)
     try:
-        run_on_threads(team, step_timeout, told.epoch_ended)
+        records = _trainer(workers)(job, told.epoch_ended)
     finally:
-        for stage in stages:
-            stage.finish()
         told.ended()
-    return AsyncHistory(team, losses)
+    return AsyncHistory(records, told.losses)
+
+
+def _trainer(workers):
+    if workers == "threads":
+        return train_on_threads
+    try:
+        from dni_lesson.workers.cluster import train_on_ray
+    except ImportError as error:
+        raise ImportError(
+            '`workers`. Expected Ray for workers="ray". Install it: '
+            f'pip install "dni_lesson[cluster]". Received: {error}'
+        ) from error
+    return train_on_ray
 
 
 def _check(model, x, y, schedule, workers, queue_size, microbatches, seed):
@@ -178,7 +204,14 @@ def _check(model, x, y, schedule, workers, queue_size, microbatches, seed):
     check_int("seed", seed, at_least=0)
 
 
-def _devices(devices, parts):
+def _devices(devices, parts, workers):
+    if workers == "ray":
+        if devices is not None:
+            raise ValueError(
+                '`devices`. Expected None for workers="ray", whose processes '
+                f"Ray places. Received: devices={devices!r}"
+            )
+        return [None] * len(parts)
     if devices is None:
         gpus = tf.config.list_logical_devices("GPU")
         if len(gpus) < 2:
@@ -196,38 +229,3 @@ def _devices(devices, parts):
                 f"`devices`. Expected some of {known}. Received: {device!r}"
             )
     return list(devices)
-
-
-class _Told:
-    """Tells callbacks, in the thread of the caller, how far training is."""
-
-    def __init__(self, model, callbacks, epochs, plan, shares, top, losses):
-        self._model, self._epochs, self._plan = model, epochs, plan
-        self._shares = shares
-        self._top, self._losses = top, losses
-        model.stop_training = False
-        self._callbacks = keras.callbacks.CallbackList(
-            callbacks, model=model, epochs=epochs, steps=plan.report_every
-        )
-        self._callbacks.on_train_begin()
-        self._callbacks.on_epoch_begin(0)
-
-    def epoch_ended(self, minibatches):
-        """Returns whether training is to stop."""
-        per_epoch = self._plan.report_every
-        epoch = minibatches // per_epoch - 1
-        jobs = per_epoch * self._plan.microbatches
-        losses = self._top.losses[epoch * jobs : (epoch + 1) * jobs]
-        # Micro-batches add up to the loss of their mini-batch.
-        losses = np.reshape(losses, (per_epoch, -1)).sum(axis=1)
-        self._losses.append(float(losses @ self._shares))
-        self._callbacks.on_epoch_end(epoch, {"loss": self._losses[-1]})
-        if self._model.stop_training:
-            return True
-        if epoch + 1 < self._epochs:
-            self._callbacks.on_epoch_begin(epoch + 1)
-        return False
-
-    def ended(self):
-        logs = {"loss": self._losses[-1]} if self._losses else {}
-        self._callbacks.on_train_end(logs)

@@ -19,10 +19,10 @@ class AsyncHistory:
             run (see `speed.step_time`), after compilation and warm-up.
     """
 
-    def __init__(self, workers, losses):
+    def __init__(self, records, losses):
         self.history = {"loss": losses}
         events = sorted(
-            (event for worker in workers for event in worker.events),
+            (event for record in records for event in record.events),
             key=lambda event: event.start,
         )
         begin = events[0].start if events else 0.0
@@ -34,7 +34,7 @@ class AsyncHistory:
         self.steps_per_second = (
             1 / step_time(self.events) if len(done) > 1 else float("nan")
         )
-        self._workers = workers
+        self._records = records
 
     def to_frame(self):
         """Returns one row per module as a `pandas.DataFrame`.
@@ -44,21 +44,25 @@ class AsyncHistory:
         `max_staleness`, the mean and the largest number of its updates
         between a mini-batch's own and the arrival of its gradient (for
         delayed gradients, between its forward pass and its update);
-        `busy` and `waiting`, seconds.
+        `busy` and `waiting`, seconds; `lost`, updates that went with a
+        process that was killed, and `repeated`, mini-batches trained on again
+        after that.
         """
-        return pd.DataFrame([self._row(one) for one in self._workers])
+        return pd.DataFrame([self._row(one) for one in self._records])
 
-    def _row(self, worker):
-        busy = sum(event.end - event.start for event in worker.events)
+    def _row(self, record):
+        busy = sum(event.end - event.start for event in record.events)
         whole = self.events[-1].end if self.events else 0.0
-        ages = worker.staleness
+        ages = record.staleness
         return {
-            "module": worker.number,
-            "steps": len({event.minibatch for event in worker.events}),
-            "updates": worker.updates,
-            "predictor_updates": worker.predictor_updates,
+            "module": record.module,
+            "steps": len({event.minibatch for event in record.events}),
+            "updates": record.updates,
+            "predictor_updates": record.predictor_updates,
             "staleness": sum(ages) / len(ages) if ages else 0.0,
             "max_staleness": max(ages, default=0),
             "busy": busy,
             "waiting": max(whole - busy, 0.0),
+            "lost": record.lost,
+            "repeated": record.repeated,
         }

@@ -1,6 +1,11 @@
 """What every worker has: a part of the network and its compiled calls."""
 
-from dni_lesson.workers.placement import copied, copy_weights, on_device
+from dni_lesson.workers.placement import (
+    copied,
+    on_device,
+    set_weights_of,
+    weights_of,
+)
 
 import tensorflow as tf
 from keras import ops
@@ -95,7 +100,31 @@ class Stage:
             if variables:
                 optimizer.finalize_variable_values(variables)
         if self._device is not None:
-            copy_weights(self.part, self._original)
+            set_weights_of(self._original, weights_of(self.part))
+
+    def state(self):
+        """Returns all that training changes: lists of arrays.
+
+        Returns:
+            Two lists, of the optimizers' variables and of the weights of the
+            part, see `weights_of`.
+        """
+        optimizers = [
+            one.numpy()
+            for optimizer in self.optimizers
+            for one in optimizer.variables
+        ]
+        return optimizers, weights_of(self.part)
+
+    def set_state(self, state):
+        """Brings back what `state` returned."""
+        optimizers, weights = state
+        variables = [
+            one for optimizer in self.optimizers for one in optimizer.variables
+        ]
+        for variable, value in zip(variables, optimizers, strict=True):
+            variable.assign(value)
+        set_weights_of(self.part, weights)
 
     def apply(self, gradients):
         """Updates the part with the sum of the gradients of micro-batches."""

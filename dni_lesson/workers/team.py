@@ -21,15 +21,7 @@ def make_stages(model, parts, schedule, examples, microbatches=1, devices=None):
             device is prescribed.
     """
     stages = [
-        (TopStage if part.is_last else LowerStage)(
-            part,
-            model,
-            synthetic=schedule == "decoupled",
-            microbatches=microbatches,
-            # Delayed gradients belong to the weights of the forward pass.
-            keep_weights=schedule == "delayed",
-            device=device,
-        )
+        make_stage(part, model, schedule, microbatches, device)
         for part, device in zip(
             parts, devices or [None] * len(parts), strict=True
         )
@@ -38,6 +30,19 @@ def make_stages(model, parts, schedule, examples, microbatches=1, devices=None):
         for stage in stages:
             h = stage.compile(h, labels)
     return stages
+
+
+def make_stage(part, model, schedule, microbatches=1, device=None):
+    """Returns the stage of one part, not yet compiled."""
+    return (TopStage if part.is_last else LowerStage)(
+        part,
+        model,
+        synthetic=schedule == "decoupled",
+        microbatches=microbatches,
+        # Delayed gradients belong to the weights of the forward pass.
+        keep_weights=schedule == "delayed",
+        device=device,
+    )
 
 
 def make_team(stages, schedule, plan, link_delay, batches):
@@ -50,14 +55,18 @@ def make_team(stages, schedule, plan, link_delay, batches):
         link_delay: Float >= 0, seconds that a message takes.
         batches: `Batches`, the source of the first worker.
     """
-    below_top = Decoupled if schedule == "decoupled" else TrueGradient
-    kinds = [below_top] * (len(stages) - 1) + [Top]
-    team = [
-        kind(number, stage, plan, link_delay, batches if number == 1 else None)
-        for number, (kind, stage) in enumerate(
-            zip(kinds, stages, strict=True), 1
-        )
-    ]
+    team = []
+    for number, stage in enumerate(stages, 1):
+        kind = worker_kind(schedule, number == len(stages))
+        source = batches if number == 1 else None
+        team.append(kind(number, stage, plan, link_delay, source))
     for below, above in itertools.pairwise(team):
         below.above, above.below = above, below
     return team
+
+
+def worker_kind(schedule, is_last):
+    """Returns the class of the worker for a part."""
+    if is_last:
+        return Top
+    return Decoupled if schedule == "decoupled" else TrueGradient

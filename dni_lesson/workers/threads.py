@@ -11,35 +11,38 @@ import threading
 import time
 import traceback
 
+from dni_lesson.workers.job import WorkerError
 from dni_lesson.workers.mailbox import Stopped
-
-import tensorflow as tf
-
-
-class WorkerError(RuntimeError):
-    """A worker raised, or took too long.
-
-    Attributes:
-        module: Integer, the worker's module, counted from 1 at the input.
-    """
-
-    def __init__(self, message, module):
-        super().__init__(message)
-        self.module = module
+from dni_lesson.workers.team import make_stages, make_team
 
 
-def one_thread_per_call():
-    """Lets every compiled call run on one thread; for programs, at the start.
+def train_on_threads(job, on_report):
+    """Does a job and returns the list of `Record`.
 
-    By default TensorFlow spreads one matrix product over all cores, out of a
-    pool that all workers share: on a machine with as many workers as cores
-    they then disturb each other. The size of this pool, which XLA uses too,
-    is fixed when TensorFlow runs its first operation.
+    Args:
+        job: `Job`.
+        on_report: See `run_on_threads`.
 
     Raises:
-        RuntimeError: If TensorFlow has run an operation already.
+        WorkerError: If a worker raised or hung.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    stages = make_stages(
+        job.model,
+        job.parts,
+        job.schedule,
+        job.batches.examples(),
+        job.plan.microbatches,
+        job.devices,
+    )
+    team = make_team(
+        stages, job.schedule, job.plan, job.link_delay, job.batches
+    )
+    try:
+        run_on_threads(team, job.step_timeout, on_report)
+    finally:
+        for stage in stages:
+            stage.finish()
+    return [worker.record() for worker in team]
 
 
 def run_on_threads(workers, step_timeout, on_report):
@@ -49,13 +52,14 @@ def run_on_threads(workers, step_timeout, on_report):
         workers: List of `Worker`, the last one a `Top`.
         step_timeout: Float, seconds after which a call counts as hanging.
         on_report: Function of the number of mini-batches that the top has
-            done, called in this thread; returns whether to stop.
+            done and of their losses, see `Top`, called in this thread; returns
+            whether to stop.
 
     Raises:
         WorkerError: If a worker raised or hung; the others have been ended.
     """
     reports = queue.SimpleQueue()
-    workers[-1].on_report = lambda done: reports.put(("report", None, done))
+    workers[-1].on_report = lambda *told: reports.put(("report", None, told))
     threads = [
         threading.Thread(
             target=_run, args=(worker, reports), name=_name(worker), daemon=True
@@ -103,7 +107,7 @@ def _attend(workers, reports, step_timeout, on_report):
                 "finished are kept in the model",
                 worker.number,
             ) from what
-        elif on_report(what):
+        elif on_report(*what):
             return
 
 

@@ -7,30 +7,10 @@ else is ordered between workers.
 
 import math
 import time
-from typing import NamedTuple
 
 from dni_lesson.timetable import Event
+from dni_lesson.workers.job import Record
 from dni_lesson.workers.mailbox import Mailbox
-
-
-class Plan(NamedTuple):
-    """What all workers of a run have agreed on.
-
-    Attributes:
-        minibatches: Integer, how many mini-batches there are.
-        microbatches: Integer, jobs in a mini-batch; a job is one micro-batch.
-        window: Integer, how many mini-batches a worker may have under way:
-            sent on, but without an answer.
-        in_turn: Boolean: take messages in a fixed order instead of as they
-            come, `window` inputs ahead of the answers.
-        report_every: Integer, mini-batches between two reports of the top.
-    """
-
-    minibatches: int
-    microbatches: int = 1
-    window: int = 1
-    in_turn: bool = False
-    report_every: int = 1
 
 
 class Worker:
@@ -53,6 +33,7 @@ class Worker:
             how many updates came between it and its mini-batch's.
         updates, predictor_updates: Integers, counted in mini-batches.
         busy_since: Float, when the present call began, or `None`.
+        after_message: Function that is called between two messages.
     """
 
     freshest_first = None  # the kind of messages of which this is true
@@ -63,11 +44,27 @@ class Worker:
         self.box = Mailbox(delay, ("input", "gradient"))
         self._source = source
         self._jobs = plan.minibatches * plan.microbatches
-        self._started = self._done = 0
+        self._started = self._done = plan.first * plan.microbatches
         self._held = {}
         self.events, self.staleness = [], []
         self.updates = self.predictor_updates = 0
         self.busy_since = None
+        self.after_message = lambda: None
+
+    @property
+    def position(self):
+        """After how many mini-batches the weights are as they are."""
+        return self._plan.first + self.updates
+
+    def record(self):
+        """Returns the `Record` of what was done so far."""
+        return Record(
+            self.number,
+            self.events,
+            self.staleness,
+            self.updates,
+            self.predictor_updates,
+        )
 
     def run(self):
         """Works until all mini-batches are done.
@@ -84,6 +81,7 @@ class Worker:
                 else:
                     self._done += 1
                     self.on_gradient(*message)
+                self.after_message()
 
     def on_input(self, job, h, y):
         raise NotImplementedError
@@ -193,14 +191,15 @@ class Top(TrueGradient):
     Its forward and backward pass are one call, recorded as `"backward"`.
 
     Attributes:
-        losses: List of tensors, one per job.
-        on_report: Function that gets the number of mini-batches done.
+        losses: Dict of tensors, job to loss, since the last report.
+        on_report: Function that gets the number of mini-batches done, and
+            `losses`.
     """
 
     def __init__(self, *arguments, **kwargs):
         super().__init__(*arguments, **kwargs)
-        self.losses = []
-        self.on_report = lambda minibatches: None
+        self.losses = {}
+        self.on_report = lambda minibatches, losses: None
 
     def on_input(self, job, h, y):
         self._done += 1
@@ -208,7 +207,8 @@ class Top(TrueGradient):
         self._send_down(job, g)
         done, rest = divmod(job + 1, self._plan.microbatches)
         if rest == 0 and done % self._plan.report_every == 0:
-            self.on_report(done)
+            losses, self.losses = self.losses, {}
+            self.on_report(done, losses)
 
     def _may_start_until(self):
         return math.inf
@@ -220,5 +220,5 @@ class Top(TrueGradient):
         else:
             loss, below, gradients = self._stage.backward(h, y)
             self._sum_up(job, gradients)
-        self.losses.append(loss)
+        self.losses[job] = loss
         return below

@@ -1,0 +1,245 @@
+"""A worker in a process of its own: what Ray starts, once for each part.
+
+Inside runs the same `Worker` over the same `Stage` as on a thread. Only its
+neighbours are elsewhere: an `Outbox` takes their place.
+"""
+
+import contextlib
+import os
+import pathlib
+import tempfile
+import threading
+import time
+import traceback
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from dni_lesson.workers.batches import Batches
+from dni_lesson.workers.job import Record, joined
+from dni_lesson.workers.mailbox import Stopped
+from dni_lesson.workers.outbox import Outbox
+from dni_lesson.workers.partition import partition
+from dni_lesson.workers.placement import threads_per_call
+from dni_lesson.workers.team import make_stage, worker_kind
+
+import keras
+import tensorflow as tf
+from ray import cloudpickle
+
+
+class Brief(NamedTuple):
+    """What an actor is told about its job; everything in it can be sent.
+
+    Attributes:
+        number: Integer, the part, counted from 1.
+        saved: Bytes of the model in Keras's own format.
+        classes: Dict of pickled classes, by the names under which they are
+            registered for saving.
+        sizes: List of integers, the modules of each part.
+        schedule: String, see `fit_async`.
+        microbatches: Integer, of a mini-batch.
+        link_delay: Float, seconds that a message takes on top of its way.
+        examples: List of arrays `(x, y)`, one pair for each batch size.
+        batches: `Batches` for the first part, else `None`.
+        snapshot_every: Integer, updates between two snapshots.
+        actors_here: Integer, how many share the machine.
+    """
+
+    number: int
+    saved: bytes
+    classes: dict
+    sizes: list
+    schedule: str
+    microbatches: int
+    link_delay: float
+    examples: list
+    batches: Batches | None
+    snapshot_every: int
+    actors_here: int
+
+
+class Snapshot(NamedTuple):
+    """From what a killed actor starts again.
+
+    Attributes:
+        position: Integer, mini-batches done.
+        state: What `Stage.state` returns.
+        record: `Record` since the actor was made, without events.
+    """
+
+    position: int
+    state: tuple
+    record: Record | None = None
+
+
+class ModuleActor:
+    """Holds one part, and works on it when told so.
+
+    Its methods are called from several threads: one of them runs the worker.
+
+    Args:
+        brief: `Brief`.
+    """
+
+    def __init__(self, brief):
+        self._brief, self._worker = brief, None
+        # Actors that share a machine share its cores.
+        threads_per_call(max((os.cpu_count() or 1) // brief.actors_here, 1))
+        model = _load(brief.saved, brief.classes)
+        parts = partition(model, brief.schedule, brief.sizes)
+        below, part = parts[: brief.number - 1], parts[brief.number - 1]
+        self._stage = make_stage(
+            part, model, brief.schedule, brief.microbatches
+        )
+        for x, y in brief.examples:
+            h = tf.constant(x)
+            for module in (one for under in below for one in under.modules):
+                h = module(h)
+            self._stage.compile(h, tf.constant(y))
+        self._records, self._reports, self._snapshot = [], [], None
+        self._lock, self._seen = threading.Lock(), 0
+        self._generation = self._stopped = 0
+
+    def ready(self):
+        """Returns when the part is compiled."""
+
+    def run(self, plan, generation, below, above):
+        """Works until all is done or `stop` is called.
+
+        Args:
+            plan: `Plan`.
+            generation: Integer, how often workers were started; messages of an
+                earlier start are dropped.
+            below, above: The neighbours' actors, `None` at the ends.
+        """
+        worker = self._make_worker(plan, is_last=above is None)
+        with self._lock:
+            if generation <= self._stopped:
+                return
+            self._worker, self._generation, self._seen = worker, generation, 0
+            self._has_ended = threading.Event()
+        worker.below, worker.above = (
+            actor
+            and SimpleNamespace(box=Outbox(actor, generation, worker.box.stop))
+            for actor in (below, above)
+        )
+        try:
+            worker.run()
+        except Stopped:
+            pass
+        except Exception as error:
+            # TensorFlow's errors lose their text between processes.
+            told = "".join(traceback.format_exception_only(error)).strip()
+            raise RuntimeError(told) from error
+        finally:
+            try:
+                for neighbour in filter(None, (worker.below, worker.above)):
+                    neighbour.box.close()
+            finally:
+                self._records.append(_on_the_clock(worker.record()))
+                self._has_ended.set()
+
+    def _make_worker(self, plan, is_last):
+        brief = self._brief
+        worker = worker_kind(brief.schedule, is_last)(
+            brief.number, self._stage, plan, brief.link_delay, brief.batches
+        )
+        worker.after_message = self._after_message
+        if is_last:
+            worker.on_report = self._on_report
+            worker.losses = self._worker.losses if self._worker else {}
+        return worker
+
+    def deliver(self, generation, messages):
+        """Takes messages of a neighbour in, in their order."""
+        while max(self._generation, self._stopped) < generation:
+            time.sleep(1e-3)  # The neighbour was started first.
+        if self._generation == generation:
+            for kind, message in messages:
+                tensors = [_as_tensor(one) for one in message]
+                self._worker.box.put(kind, tensors)
+
+    def stop(self, generation, step_timeout):
+        """Ends a run before its next call, and waits for that."""
+        with self._lock:
+            self._stopped = generation
+            runs = self._worker and self._generation == generation
+        if runs:
+            self._worker.box.stop()
+            while not self._has_ended.wait(0.05):
+                if self._busy() > step_timeout:
+                    return  # It hangs.
+
+    def news(self):
+        """Returns what has happened since the last time.
+
+        Returns:
+            Seconds since the present call began, 0 between calls; a list of
+            reports of the top, `(mini-batches, losses)`; and a `Snapshot`, if
+            there is a new one.
+        """
+        reports, self._reports = self._reports, []
+        snapshot, self._snapshot = self._snapshot, None
+        return self._busy(), reports, snapshot
+
+    def position(self):
+        """Returns the position of the worker."""
+        return self._worker.position
+
+    def state(self):
+        """Returns the state of the stage, with averages of weights applied."""
+        self._stage.finish()
+        return self._stage.state()
+
+    def set_state(self, state):
+        self._stage.set_state(state)
+
+    def records(self):
+        """Returns a `Record` for each start."""
+        return self._records
+
+    def _busy(self):
+        since = self._worker and self._worker.busy_since
+        return time.perf_counter() - since if since else 0.0
+
+    def _after_message(self):
+        updates, every = self._worker.updates, self._brief.snapshot_every
+        if updates // every > self._seen // every:
+            record = joined([*self._records, self._worker.record()])
+            self._snapshot = Snapshot(
+                self._worker.position,
+                self._stage.state(),
+                record._replace(events=[], staleness=[]),
+            )
+        self._seen = updates
+
+    def _on_report(self, minibatches, losses):
+        losses = {job: float(loss) for job, loss in losses.items()}
+        self._reports.append((minibatches, losses))
+
+
+def _load(saved, classes):
+    known = {}
+    for name, pickled in classes.items():
+        # Perhaps not needed; if it is, Keras says that it is not there.
+        with contextlib.suppress(ImportError):
+            known[name] = cloudpickle.loads(pickled)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.keras"
+        path.write_bytes(saved)
+        return keras.models.load_model(path, custom_objects=known)
+
+
+def _as_tensor(value):
+    # Jobs are integers and stay so.
+    return value if isinstance(value, int) else tf.constant(value)
+
+
+def _on_the_clock(record):
+    """Returns the record with times that processes have in common."""
+    shift = time.time() - time.perf_counter()
+    events = [
+        one._replace(start=one.start + shift, end=one.end + shift)
+        for one in record.events
+    ]
+    return record._replace(events=events)

@@ -1,0 +1,233 @@
+"""The actors of one run: started, looked after, started again."""
+
+import pathlib
+import tempfile
+
+from dni_lesson.workers.actor import Brief, ModuleActor, Snapshot
+from dni_lesson.workers.job import WorkerError, joined
+from dni_lesson.workers.placement import set_weights_of
+
+import keras
+import ray
+from ray import cloudpickle
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+RESTARTS = 3  # of all actors together, in one run
+LOOK_EVERY = 0.5  # seconds
+PATIENCE = 30.0  # seconds for an answer that takes no computing
+
+
+class Killed(Exception):
+    """The process of an actor has ended."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+class Crew:
+    """The actors of one run, by the number of their part."""
+
+    def __init__(self, job):
+        self._job, self._generation, self._restarts = job, 0, 0
+        self._numbers = range(1, len(job.parts) + 1)
+        nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
+        # Neighbours share a machine if they must share: messages are cheaper.
+        self._nodes = {
+            number: nodes[(number - 1) * len(nodes) // len(job.parts)]
+            for number in self._numbers
+        }
+        gpus = ray.cluster_resources().get("GPU", 0)
+        self._gpus = 1 if gpus >= len(job.parts) else 0
+        self._saved = _saved(job.model)
+        self._classes = {
+            name: cloudpickle.dumps(one)
+            for name, one in keras.saving.get_custom_objects().items()
+        }
+        self._examples = [
+            (h.numpy(), y.numpy()) for h, y in job.batches.examples()
+        ]
+        self._actors, self._snapshots = {}, {}
+        self._records = {number: [] for number in self._numbers}
+        self._lost = dict.fromkeys(self._numbers, 0)
+        self._repeated = dict.fromkeys(self._numbers, 0)
+
+    def start(self):
+        for number in self._numbers:
+            self._make(number)
+        for number in self._numbers:
+            self._get_ready(number)
+            self._snapshots[number] = Snapshot(0, self._ask(number, "state"))
+
+    def run(self, on_report):
+        """Works until all is done, whoever may be killed."""
+        plan, dead = self._job.plan, set()
+        while True:
+            try:
+                if dead:
+                    plan = plan._replace(first=self._recover(dead))
+                self._attend(plan, on_report)
+                return
+            except Killed as killed:
+                dead.add(killed.number)
+
+    def records(self):
+        """Returns one `Record` for each module."""
+        return [
+            joined(
+                self._records[number] + self._ask(number, "records")
+            )._replace(lost=self._lost[number], repeated=self._repeated[number])
+            for number in self._numbers
+        ]
+
+    def end(self):
+        """Brings the weights into the model and ends the actors."""
+        for number, actor in self._actors.items():
+            try:
+                self._stop(number)
+                state = self._ask(number, "state")
+            except (Killed, GetTimeoutError, RayTaskError):
+                known = self._snapshots.get(number)
+                state = known and known.state
+            if state:
+                set_weights_of(self._job.parts[number - 1], state[1])
+            ray.kill(actor)
+
+    def _make(self, number):
+        job = self._job
+        here = sum(node == self._nodes[number] for node in self._nodes.values())
+        place = NodeAffinitySchedulingStrategy(self._nodes[number], soft=True)
+        self._actors[number] = (
+            ray.remote(ModuleActor)
+            .options(
+                # One thread works, others take messages and questions.
+                max_concurrency=8,
+                num_cpus=0,
+                num_gpus=self._gpus,
+                scheduling_strategy=place,
+            )
+            .remote(
+                Brief(
+                    number=number,
+                    saved=self._saved,
+                    classes=self._classes,
+                    sizes=[len(part.modules) for part in job.parts],
+                    schedule=job.schedule,
+                    microbatches=job.plan.microbatches,
+                    link_delay=job.link_delay,
+                    examples=self._examples,
+                    batches=job.batches if number == 1 else None,
+                    snapshot_every=job.snapshot_every,
+                    actors_here=here,
+                )
+            )
+        )
+
+    def _get_ready(self, number):
+        try:
+            ray.get(self._actors[number].ready.remote())
+        except RayActorError as error:
+            raise WorkerError(
+                f"Module {number} could not start: {error}", number
+            ) from error
+
+    def _ask(self, number, what, *arguments):
+        """Returns the answer of an actor."""
+        call = getattr(self._actors[number], what).remote(*arguments)
+        try:
+            return ray.get(call, timeout=PATIENCE + self._job.step_timeout)
+        except RayActorError as error:
+            raise Killed(number) from error
+
+    def _attend(self, plan, on_report):
+        """Starts all actors and looks after them until they are done."""
+        self._generation += 1
+        running = {
+            self._actors[number].run.remote(
+                plan,
+                self._generation,
+                self._actors.get(number - 1),
+                self._actors.get(number + 1),
+            ): number
+            for number in self._numbers
+        }
+        while running:
+            ended, _ = ray.wait(list(running), timeout=LOOK_EVERY)
+            for call in ended:
+                self._look_at_end(running.pop(call), call)
+            reports = [self._news(number) for number in self._numbers][-1]
+            # A list first, so that all are told.
+            if any([on_report(*report) for report in reports]):
+                for number in self._numbers:
+                    self._stop(number)
+
+    def _look_at_end(self, number, call):
+        try:
+            ray.get(call)
+        except RayActorError as error:
+            raise Killed(number) from error
+        except RayTaskError as error:
+            raise WorkerError(
+                f"Module {number} raised {error.cause}. Updates that were "
+                "finished are kept in the model",
+                number,
+            ) from error
+
+    def _news(self, number):
+        """Returns the reports of an actor; keeps its snapshot."""
+        busy, reports, snapshot = self._ask(number, "news")
+        if snapshot:
+            self._snapshots[number] = snapshot
+        if busy > self._job.step_timeout:
+            raise WorkerError(
+                f"Module {number} hangs: a call has not returned for "
+                f"step_timeout={self._job.step_timeout} s. Updates that were "
+                "finished are kept in the model",
+                number,
+            )
+        return reports
+
+    def _recover(self, dead):
+        """Starts killed actors again; returns from where all go on.
+
+        Messages under way are lost with them, so all go back to the mini-batch
+        that is the next for whoever is least far.
+        """
+        self._restarts += 1
+        if self._restarts > RESTARTS:
+            raise WorkerError(
+                f"Module {min(dead)} was killed after {RESTARTS} restarts. Its "
+                "weights are those of its last snapshot",
+                min(dead),
+            )
+        alive = [number for number in self._numbers if number not in dead]
+        for number in alive:
+            self._stop(number)
+        positions = {number: self._ask(number, "position") for number in alive}
+        known = {number: self._snapshots[number].position for number in dead}
+        first = min((positions or known).values())
+        for number in dead:
+            self._make(number)
+        for number in dead:
+            self._get_ready(number)
+            self._ask(number, "set_state", self._snapshots[number].state)
+        for number, position in {**positions, **known}.items():
+            self._lost[number] += max(first - position, 0)
+            self._repeated[number] += max(position - first, 0)
+        for number in dead:
+            state, record = self._snapshots[number][1:]
+            self._records[number] += [record] if record else []
+            self._snapshots[number] = Snapshot(first, state)
+        dead.clear()
+        return first
+
+    def _stop(self, number):
+        self._ask(number, "stop", self._generation, self._job.step_timeout)
+
+
+def _saved(model):
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()

@@ -1,0 +1,64 @@
+"""Messages from one process to another."""
+
+import queue
+import threading
+
+import ray
+import tensorflow as tf
+
+
+class Outbox:
+    """Messages to a neighbour's actor.
+
+    A call of an actor costs milliseconds whatever is in it, so messages that
+    gather while one is on its way go together with the next.
+
+    Args:
+        actor: Handle of a `ModuleActor`.
+        generation: Integer, see `ModuleActor.run`.
+        on_error: Function that is called if the neighbour cannot take a
+            message; `close` raises the error.
+    """
+
+    def __init__(self, actor, generation, on_error):
+        self._actor, self._generation = actor, generation
+        self._on_error, self._error = on_error, None
+        self._waiting = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread.start()
+
+    def put(self, kind, message):
+        """Sends a message; returns at once."""
+        self._waiting.put((kind, message))
+
+    def close(self):
+        """Sends what is left and ends."""
+        self._waiting.put(None)
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+    def _send(self):
+        goes_on = True
+        while goes_on:
+            messages = [self._waiting.get()]
+            while not self._waiting.empty():
+                messages.append(self._waiting.get())
+            goes_on = None not in messages
+            messages = [
+                (kind, [_as_array(one) for one in message])
+                for kind, message in filter(None, messages)
+            ]
+            try:
+                ray.get(self._actor.deliver.remote(self._generation, messages))
+            except ray.exceptions.RayActorError:
+                # It was killed. Who started the actors sees it too, and ends
+                # this run.
+                goes_on = False
+            except Exception as error:
+                self._error, goes_on = error, False
+                self._on_error()
+
+
+def _as_array(value):
+    return value.numpy() if tf.is_tensor(value) else value

@@ -1,0 +1,111 @@
+"""A stage's calls, by themselves: what they change, and what they do not."""
+
+import dni_lesson as dni
+from dni_lesson.workers.job import Plan
+from dni_lesson.workers.partition import partition
+from dni_lesson.workers.placement import set_weights_of, weights_of
+from dni_lesson.workers.team import (
+    make_stage,
+    make_stages,
+    make_team,
+    worker_kind,
+)
+from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
+
+import helpers
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+def compiled():
+    model = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
+    model.compile(keras.optimizers.Adam(1e-2), helpers.crossentropy())
+    return model
+
+
+def batch():
+    x, y = helpers.toy_data(8)
+    return tf.constant(x), tf.constant(y)
+
+
+def lower_stage(model):
+    stage = make_stage(partition(model, "decoupled")[0], model, "decoupled")
+    stage.compile(*batch())
+    return stage
+
+
+def step(stage):
+    x, y = batch()
+    out, residuals = stage.forward(x, y)
+    stage.update_synthetic(residuals, out, y)
+    stage.train_predictor(out, y, tf.ones_like(out))
+
+
+def same(one, other):
+    return all(map(np.array_equal, one, other))
+
+
+@pytest.mark.parametrize("schedule", ["decoupled", "locked"])
+def test_compiling_changes_no_weight(schedule):
+    model = compiled()
+    before = helpers.weights(model)
+    make_stages(model, partition(model, schedule), schedule, [batch()])
+    assert same(before, helpers.weights(model))
+
+
+def test_a_stage_goes_on_from_its_state_as_if_nothing_had_happened():
+    stage = lower_stage(compiled())
+    step(stage)
+    state = stage.state()
+    step(stage)
+    expected = stage.state()
+    stage.set_state(state)
+    step(stage)
+    again = stage.state()
+    assert same(expected[0], again[0]) and same(expected[1], again[1])
+    assert not same(state[1], again[1])
+
+
+def test_updating_a_part_leaves_its_predictor_alone_and_the_other_way_round():
+    model = compiled()
+    stage = lower_stage(model)
+    step(stage)  # From now on the prediction is not zero.
+    x, y = batch()
+    module, interface = model.modules[0], model.interfaces[0]
+    kept = [w.numpy() for w in interface.weights]
+    out, residuals = stage.forward(x, y)
+    stage.update_synthetic(residuals, out, y)
+    assert same(kept, [w.numpy() for w in interface.weights])
+    kept = [w.numpy() for w in module.weights]
+    stage.train_predictor(out, y, tf.ones_like(out))
+    assert same(kept, [w.numpy() for w in module.weights])
+    assert not same([0 * w for w in kept], kept)
+
+
+def test_weights_of_a_part_fit_a_part_of_the_same_build():
+    one, other = (partition(compiled(), "decoupled")[0] for _ in range(2))
+    changed = [weight + 1 for weight in weights_of(one)]
+    set_weights_of(other, changed)
+    assert same(changed, weights_of(other))
+
+
+def test_workers_of_a_team_are_a_chain():
+    model = compiled()
+    parts = partition(model, "decoupled")
+    stages = [make_stage(part, model, "decoupled") for part in parts]
+    team = make_team(stages, "decoupled", Plan(1), 0.0, batches="source")
+    assert [type(worker) for worker in team] == [Decoupled, Decoupled, Top]
+    assert [worker.number for worker in team] == [1, 2, 3]
+    assert team[0].above is team[1] and team[1].above is team[2]
+    assert team[2].below is team[1] and team[1].below is team[0]
+    assert team[0].below is team[2].above is None
+
+
+@pytest.mark.parametrize("schedule", ["locked", "gpipe", "delayed"])
+def test_without_predictions_workers_below_the_top_await_true_gradients(
+    schedule,
+):
+    assert worker_kind(schedule, is_last=False) is TrueGradient
+    assert worker_kind(schedule, is_last=True) is Top

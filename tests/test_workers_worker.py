@@ -1,0 +1,152 @@
+"""When a worker does what, with stages that only write down their calls."""
+
+import contextlib
+
+from dni_lesson.workers.job import Plan
+from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
+
+import pytest
+
+
+class Stage:
+    """Every call returns what the worker unpacks, and is written down."""
+
+    learns_to_predict = True
+
+    def __init__(self, log):
+        self._log = log
+
+    def on_device(self):
+        return contextlib.nullcontext()
+
+    def forward(self, h, y):
+        self._log.append(("forward", h))
+        return h, h
+
+    def update_synthetic(self, residuals, out, y):
+        self._log.append(("update", residuals))
+        return f"g{residuals}"
+
+    def train_predictor(self, out, y, g):
+        self._log.append(("predictor", out))
+
+    def update(self, *arguments):
+        self._log.append(("update", arguments[0]))
+        return 0.5, f"g{arguments[0]}"
+
+
+class Neighbour:
+    def __init__(self, log, name):
+        self.box, self._log, self._name = self, log, name
+
+    def put(self, kind, message):
+        self._log.append((f"to {self._name}", message[0]))
+
+
+def working(kind, plan, answers=(), source=None):
+    """A worker in whose mailbox all inputs and some answers lie."""
+    log = []
+    worker = kind(2, Stage(log), plan, 0.0, source)
+    worker.below, worker.above = (
+        Neighbour(log, "below"),
+        Neighbour(log, "above"),
+    )
+    for job in range(plan.first, plan.minibatches):
+        if source is None:
+            worker.box.put("input", (job, job, None))
+    for job in answers:
+        worker.box.put("gradient", (job, None))
+    return worker, log
+
+
+def test_a_decoupled_worker_sends_its_output_on_before_it_updates():
+    worker, log = working(Decoupled, Plan(1))
+    worker.on_input(0, 0, None)
+    assert log == [
+        ("forward", 0),
+        ("to above", 0),
+        ("update", 0),
+        ("to below", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "order"), [(Decoupled, [2, 1, 0]), (TrueGradient, [0, 1, 2])]
+)
+def test_predictors_learn_from_the_freshest_gradient_first(kind, order):
+    worker, log = working(kind, Plan(3, window=3))
+    answered = []
+    worker.on_gradient = lambda job, g: answered.append(job)
+
+    def answer_when_all_are_under_way():
+        if worker._started == 3 and not answered:
+            for job in range(3):
+                worker.box.put("gradient", (job, None))
+
+    worker.after_message = answer_when_all_are_under_way
+    worker.run()
+    assert answered == order
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_no_more_than_the_window_is_under_way(window):
+    worker, log = working(Decoupled, Plan(6, window=window))
+    most = []
+
+    def after_message():
+        under_way = worker._started - worker._done
+        most.append(under_way)
+        if under_way == window or (worker._held and worker._started == 6):
+            worker.box.put("gradient", (min(worker._held), None))
+
+    worker.after_message = after_message
+    worker.run()
+    assert max(most) == window
+    assert worker.updates == worker.predictor_updates == 6
+
+
+def test_taken_in_turn_gradients_are_late_by_the_window():
+    worker, log = working(Decoupled, Plan(5, window=3, in_turn=True), range(5))
+    worker.run()
+    assert worker.staleness == [2, 2, 2, 1, 0]
+
+
+def test_a_plan_may_begin_where_another_was_left():
+    plan = Plan(7, window=2, first=4)
+    worker, log = working(Decoupled, plan._replace(in_turn=True), range(4, 7))
+    worker.run()
+    assert [job for kind, job in log if kind == "forward"] == [4, 5, 6]
+    assert worker.position == 7
+
+
+def test_the_first_worker_takes_its_inputs_from_the_source():
+    def source(job):
+        return f"x{job}", None
+
+    plan = Plan(2, in_turn=True)
+    worker, log = working(TrueGradient, plan, range(2), source)
+    worker.run()
+    assert ("forward", "x1") in log
+
+
+def test_the_top_tells_its_losses_every_so_often():
+    worker, log = working(Top, Plan(6, report_every=3))
+    told = []
+    worker.on_report = lambda done, losses: told.append((done, {**losses}))
+    worker.run()
+    assert told == [
+        (3, {0: 0.5, 1: 0.5, 2: 0.5}),
+        (6, {3: 0.5, 4: 0.5, 5: 0.5}),
+    ]
+
+
+def test_a_record_says_what_was_done():
+    worker, log = working(Decoupled, Plan(2, in_turn=True), range(2))
+    worker.run()
+    record = worker.record()
+    assert (record.module, record.updates) == (2, 2)
+    assert [event.phase for event in record.events[:3]] == [
+        "forward",
+        "synthetic backward",
+        "predictor",
+    ]

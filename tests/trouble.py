@@ -1,0 +1,59 @@
+"""A layer that gets a worker process into trouble, once."""
+
+import os
+import pathlib
+import signal
+import time
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tests")
+class Trouble(keras.layers.Layer):
+    """The identity. In training it writes its calls down, and may act.
+
+    Args:
+        folder: String; the file `calls` in it gets one character a call.
+        act: String, what happens at call number `at`: `"raise"`, `"kill"` the
+            process, `"hang"`, or `"say"` on which node it is.
+        at: Integer.
+    """
+
+    def __init__(self, folder, act, at=10, **kwargs):
+        super().__init__(**kwargs)
+        self.folder, self.act, self.at = folder, act, at
+
+    def get_config(self):
+        mine = {"folder": self.folder, "act": self.act, "at": self.at}
+        return {**super().get_config(), **mine}
+
+    def call(self, x, training=None):
+        if not training:
+            return x
+
+        def look(x):
+            self._happens()
+            return x
+
+        y = tf.numpy_function(look, [tf.stop_gradient(x)], x.dtype)
+        y.set_shape(x.shape)
+        return x + tf.stop_gradient(y - x)
+
+    def _happens(self):
+        folder = pathlib.Path(self.folder)
+        with (folder / "calls").open("a") as file:
+            file.write(".")
+        if (folder / "calls").stat().st_size != self.at:
+            return
+        if self.act == "raise":
+            raise OSError("the disk is full")
+        if self.act == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.act == "hang":
+            time.sleep(600)
+        if self.act == "say":
+            import ray
+
+            node = ray.get_runtime_context().get_node_id()
+            (folder / "node").write_text(node)
