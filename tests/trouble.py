@@ -18,15 +18,17 @@ class Trouble(keras.layers.Layer):
         act: String, what happens at call number `at`: `"raise"`, `"kill"` the
             process, `"hang"`, or `"say"` on which node it is.
         at: Integer.
+        seconds: Float, how long each call takes.
     """
 
-    def __init__(self, folder, act, at=10, **kwargs):
+    def __init__(self, folder, act, at=10, seconds=0.0, **kwargs):
         super().__init__(**kwargs)
         self.folder, self.act, self.at = folder, act, at
+        self.seconds = seconds
 
     def get_config(self):
         mine = {"folder": self.folder, "act": self.act, "at": self.at}
-        return {**super().get_config(), **mine}
+        return {**super().get_config(), **mine, "seconds": self.seconds}
 
     def call(self, x, training=None):
         if not training:
@@ -41,6 +43,7 @@ class Trouble(keras.layers.Layer):
         return x + tf.stop_gradient(y - x)
 
     def _happens(self):
+        time.sleep(self.seconds)
         folder = pathlib.Path(self.folder)
         with (folder / "calls").open("a") as file:
             file.write(".")

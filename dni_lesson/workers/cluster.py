@@ -28,8 +28,12 @@ def train_on_ray(job, on_report):
     if is_ours:
         # Nobody is told that Ray is used.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # By itself Ray would look for a cluster that `ray start` has left here,
+        # and wait long for one that is gone.
         ray.init(
-            include_dashboard=False, log_to_driver=False, logging_level="ERROR"
+            os.environ.get("RAY_ADDRESS", "local"),
+            log_to_driver=False,
+            logging_level="ERROR",
         )
     try:
         crew = Crew(job)
