@@ -4,6 +4,15 @@ Every function draws on the axes that it is given, or on the current ones, and
 returns them. None trains, none calls `pyplot.show`.
 """
 
+from dni_lesson.plots.asynchrony import (
+    plot_gain_against_delay as plot_gain_against_delay,
+)
+from dni_lesson.plots.asynchrony import (
+    plot_late_gradients as plot_late_gradients,
+)
+from dni_lesson.plots.asynchrony import (
+    plot_speed_against_width as plot_speed_against_width,
+)
 from dni_lesson.plots.bounds import plot_bounds as plot_bounds
 from dni_lesson.plots.colors import COLORS as COLORS
 from dni_lesson.plots.currencies import plot_currencies as plot_currencies

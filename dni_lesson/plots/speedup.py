@@ -111,8 +111,11 @@ def write_beside(ax, row, text):
     ax.annotate(text, **place, ha="left", va="center")
 
 
-def mark_claim(ax, name):
-    """Draws the claim as a line across the axis `"x"` or `"y"`."""
+def mark_claim(ax, name, side="right"):
+    """Draws the claim as a line across the axis `"x"` or `"y"`.
+
+    The words on a line across `"y"` stand at its `"left"` or `"right"` end.
+    """
     style = {"color": _INK, "linestyle": "--", "linewidth": 1}
     words = {"text": "the claim: 3 x", "fontsize": 8, "va": "bottom"}
     if name == "x":
@@ -121,14 +124,16 @@ def mark_claim(ax, name):
         ax.annotate(**words, **place, ha="center")
     else:
         ax.axhline(CLAIM, **style)
-        place = {"xy": (1.0, CLAIM), "xycoords": ("axes fraction", "data")}
-        ax.annotate(**words, **place, ha="right")
+        x = 1.0 if side == "right" else 0.1
+        place = {"xy": (x, CLAIM), "xycoords": ("axes fraction", "data")}
+        ax.annotate(**words, **place, ha=side)
 
 
 def ratio_axis(ax, name, values):
     """Makes an axis logarithmic, with plain numbers, wide enough for values."""
     low, high = np.nanmin(values) / 1.6, max(np.nanmax(values), CLAIM) * 1.6
-    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20) if low <= t <= high]
+    ticks = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
+    ticks = [tick for tick in ticks if low <= tick <= high]
     ax.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
     axis = getattr(ax, f"{name}axis")
     axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
