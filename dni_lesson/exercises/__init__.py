@@ -7,6 +7,7 @@ from dni_lesson.exercises import (
     lesson_03,
     lesson_04,
     lesson_05,
+    lesson_06,
     lesson_09,
 )
 from dni_lesson.exercises.exercise import Exercise, report
@@ -18,6 +19,7 @@ _LESSONS = (
     lesson_03,
     lesson_04,
     lesson_05,
+    lesson_06,
     lesson_09,
 )
 EXERCISES: dict[str, Exercise] = {
