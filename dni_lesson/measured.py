@@ -52,7 +52,6 @@ def at_once(events):
     >>> at_once(timetable("locked", [1, 1], [2, 2]))
     0.0
     """
-    # At equal times an end comes before a begin.
     moments = sorted(
         moment
         for event in events

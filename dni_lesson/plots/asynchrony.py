@@ -8,17 +8,18 @@ import seaborn as sns
 from matplotlib.ticker import LogLocator, NullLocator
 
 _MARKERS = "os^Dv"
+_LATE = "#009E73"  # as old true gradients elsewhere
 # What each arm is called, its colour and its style.
 _ARMS = {
     "decoupled": ("decoupled workers", COLORS["synthetic"], "o-"),
-    "delayed": ("workers with late true gradients", "#009E73", "^--"),
+    "delayed": ("workers with late true gradients", _LATE, "^--"),
     "best GPipe": ("GPipe, at its best", COLORS["true"], "D:"),
     "backprop fit": ("one process, all cores", COLORS["true"], "s-"),
     "Keras fit": ("plain Keras, one process", "#666666", "v--"),
 }
 _SCHEDULES = {
     "decoupled": ("synthetic gradients", COLORS["synthetic"], "o-"),
-    "delayed": ("true gradients, late", COLORS["true"], "s--"),
+    "delayed": ("true gradients, late", _LATE, "s--"),
 }
 
 
@@ -128,7 +129,7 @@ def plot_late_gradients(rows, real=None, ax=None):
             markeredgewidth=0,
             label=name,
         )
-        if real is not None:
+        if real is not None and schedule in set(real["schedule"]):
             some = real[real["schedule"] == schedule]
             x, y = some["late"], some["test_error_percent"]
             hollow = {"mfc": "white", "mec": color, "markersize": 9}
@@ -138,7 +139,7 @@ def plot_late_gradients(rows, real=None, ax=None):
     ax.set_xticks(late, [f"{updates:g}" for updates in late])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("how late a gradient is, in updates")
