@@ -30,16 +30,17 @@ class Panel(widgets.VBox):
     Args:
         name: String, what the panel is; its `repr` is `<name>`.
         controls: List of widgets, from top to bottom.
+        below: List of widgets below the words. Default: none.
     """
 
-    def __init__(self, name, controls):
+    def __init__(self, name, controls, below=()):
         self._name = name
         # Without width="auto" a box stretches its images.
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(width="auto", max_width="100%")
         )
         self.words = widgets.HTML()
-        super().__init__([*controls, self.picture, self.words])
+        super().__init__([*controls, self.picture, self.words, *below])
         self.add_class("dni-panel")
 
     def show(self, picture, words):
