@@ -122,21 +122,6 @@ def test_a_slider_answers_to_mouse_and_keys(open_page):
     page.close("slider")
 
 
-def test_a_predictor_learns_while_it_is_watched(open_page):
-    page = open_page(
-        "play",
-        "from dni_lesson.panels import PredictionPanel\nPredictionPanel()",
-    )
-    page.run()
-    page.wait_for("after 200 training steps")
-    page.panel.locator(".widget-play button").first.press("Enter")
-    page.count_pictures(at_least=5)
-    page.panel.locator(".widget-play button").first.press("Enter")
-    steps = page.control("training steps").locator(".widget-readout")
-    assert int(steps.text_content()) >= 300
-    page.close("play")
-
-
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_every_control_is_named_and_words_are_readable(open_page, theme):
     page = open_page(

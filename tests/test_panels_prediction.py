@@ -135,13 +135,6 @@ def test_each_control_changes_picture_and_words(control, value):
     assert panel.words.value != words
 
 
-def test_the_player_goes_where_its_slider_can_go():
-    panel = PredictionPanel()
-    player, steps = panel.children[1].children[0], panel.controls["steps"]
-    for trait in ("min", "max", "step", "value"):
-        assert getattr(player, trait) == getattr(steps, trait)
-
-
 def test_panel_says_what_it_is():
     name = "<Prediction panel: a field of gradients, true and synthetic>"
     assert repr(PredictionPanel()) == name

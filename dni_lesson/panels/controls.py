@@ -81,26 +81,6 @@ def button(description, act):
     return made
 
 
-def player(moved, interval):
-    """Returns buttons that move a slider on, from its value to its end.
-
-    Args:
-        moved: A slider, from `slider`.
-        interval: Integer, milliseconds between two steps.
-    """
-    made = widgets.Play(
-        value=moved.value,
-        min=moved.min,
-        max=moved.max,
-        step=moved.step,
-        interval=interval,
-        show_repeat=False,
-    )
-    # In the browser: no step is lost if the kernel is busy, none comes twice.
-    widgets.jslink((made, "value"), (moved, "value"))
-    return row([made, widgets.Label(f"play: {moved.description}")])
-
-
 def line(description):
     """Returns a labelled line of text, to be copied."""
     return widgets.Text(

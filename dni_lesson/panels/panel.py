@@ -86,14 +86,14 @@ class Explorer(Panel):
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
         controls: Dict from argument name of `draw` to widget.
-        more: List of widgets below the controls. Default: none.
+        below: List of widgets below the words. Default: none.
 
     Attributes:
         controls: That dict.
     """
 
-    def __init__(self, name, draw, controls, more=()):
-        super().__init__(name, [grid(controls.values()), *more])
+    def __init__(self, name, draw, controls, below=()):
+        super().__init__(name, [grid(controls.values())], below)
         self._draw, self.controls, self._held = draw, controls, False
         for control in controls.values():
             control.observe(self._redraw, names="value")

@@ -7,7 +7,7 @@ so that a whole training run fits between two moves of a slider.
 """
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.controls import checkbox, dropdown, player, slider
+from dni_lesson.panels.controls import checkbox, dropdown, slider
 from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
 
@@ -22,7 +22,6 @@ _SPREAD = 0.6
 _REACH = 2.4  # Half the side of the plane that is drawn.
 _BATCH = 32
 _HIDDEN = 24
-_INTERVAL = 250  # ms between two pictures; one takes about half of it.
 _LOST = 1e3  # A relative error beyond which training has diverged.
 
 
@@ -242,5 +241,4 @@ class PredictionPanel(Explorer):
             "Prediction panel: a field of gradients, true and synthetic",
             draw_prediction,
             controls,
-            [player(controls["steps"], _INTERVAL)],
         )
