@@ -26,6 +26,7 @@ the cores.
 """
 
 import argparse
+import functools
 import itertools
 import os
 import pathlib
@@ -33,6 +34,7 @@ import statistics
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.measured import mean_costs
 from dni_lesson.speed import step_time
 from dni_lesson.timetable import timetable
 from dni_lesson.workers.placement import threads_per_call
@@ -43,25 +45,18 @@ from arms import QUEUE, FitArms, TeamArm, arrays, cut_model, cut_sizes
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/asynchrony.csv"
 KEY = ["table", "width", "batch", "workers", "delay_ms"]
+machine = functools.cache(environment)  # It asks git: once for all rows.
 LINKS = ("locked", "decoupled")
 TWO = ("locked", "gpipe-2", "gpipe-4", "gpipe-8", "decoupled", "delayed")
 
 
-def costs(arm, team):
-    """Returns the mean seconds of each call of a run, and of a batch."""
-    spent = {}
-    for worker in team:
-        for event in worker.events:
-            lane = worker.number, event.phase
-            spent.setdefault(lane, []).append(event.end - event.start)
-    known = {lane: statistics.fmean(some) for lane, some in spent.items()}
-    return {**known, "batch": arm.batch_seconds()}
+def events_of(team):
+    return [event for worker in team for event in worker.events]
 
 
 def message_seconds(team):
     """Returns the median seconds from a call to the next worker's call."""
-    events = [event for worker in team for event in worker.events]
-    events.sort(key=lambda event: event.start)
+    events = sorted(events_of(team), key=lambda event: event.start)
     return statistics.median(
         after.start - before.end
         for before, after in itertools.pairwise(events)
@@ -74,15 +69,19 @@ def predicted(arm, known, workers, delay):
     schedule, _, parts = arm.partition("-")
     if schedule == "delayed":
         return None
-    parts, numbers = int(parts or 1), range(1, workers + 1)
-    own = known["locked" if schedule == "decoupled" else arm]
-    forward = [parts * own.get((k, "forward"), 1e-6) for k in numbers]
-    forward[0] += parts * own["batch"]
+    parts = int(parts or 1)
+    (forward, backward, _), batch = known[
+        "locked" if schedule == "decoupled" else arm
+    ]
+    (*_, predictor), _ = known["decoupled"]
+    # The last module runs both ways in one call.
+    forward = [parts * (seconds or 1e-6) for seconds in forward]
+    forward[0] += parts * batch
     events = timetable(
         schedule,
         forward,
-        [parts * own[k, "backward"] for k in numbers],
-        [known["decoupled"].get((k, "predictor"), 0.0) for k in numbers],
+        [parts * seconds for seconds in backward],
+        predictor,
         link_delay=delay + known["message"],
         minibatches=200,
         microbatches=parts,
@@ -103,7 +102,13 @@ def measure(cell, teams, fits, rounds, delays):
             turn = {**cell, "delay_ms": 1e3 * delay, "round": number}
             ran = {name: arm.seconds(delay) for name, arm in teams.items()}
             if delay == 0:
-                known = {name: costs(teams[name], ran[name][0]) for name in ran}
+                known = {
+                    name: (
+                        mean_costs(events_of(team)),
+                        teams[name].batch_seconds(),
+                    )
+                    for name, (team, _) in ran.items()
+                }
                 known["message"] = message_seconds(ran["locked"][0])
             for name, (team, seconds) in ran.items():
                 guess = predicted(name, known, len(team), delay)
@@ -125,7 +130,7 @@ def row(turn, arm, seconds, threads, guess=None, team=()):
         "ms": round(1e3 * seconds, 3),
         "predicted_ms": "" if guess is None else round(1e3 * guess, 3),
         "staleness": round(float(np.mean(ages or 0)), 2),
-        **environment(),
+        **machine(),
         "threads": threads,
     }
 
