@@ -65,9 +65,10 @@ def fit_async(
     use the same cut, messages and compiled steps. With `queue_size=1` the
     decoupled schedule is synchronous: the weights are those of `fit`.
 
-    The weights are in the model at every moment, also after an error or
-    Ctrl-C. Optimizers start afresh at each call. `global_clipnorm` sees one
-    worker's weights only. Compiled metrics are not computed: use `evaluate`.
+    The weights are in the model at every moment on threads, at the end with
+    Ray; on both also after an error or Ctrl-C. Optimizers start afresh at each
+    call. `global_clipnorm` sees one worker's weights only. Compiled metrics are
+    not computed: use `evaluate`.
 
     Args:
         model: A built and compiled `DecoupledModel`, not in float16. Of what
