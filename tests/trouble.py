@@ -1,4 +1,4 @@
-"""A layer that gets a worker process into trouble, once."""
+"""Layers that get workers into trouble."""
 
 import os
 import pathlib
@@ -9,9 +9,28 @@ import keras
 import tensorflow as tf
 
 
+class Watched(keras.layers.Layer):
+    """The identity, which calls its method `happens` in each training step."""
+
+    def call(self, x, training=None):
+        if not training:
+            return x
+
+        def look(x):
+            self.happens()
+            return x
+
+        y = tf.numpy_function(look, [tf.stop_gradient(x)], x.dtype)
+        y.set_shape(x.shape)
+        return x + tf.stop_gradient(y - x)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
 @keras.saving.register_keras_serializable("tests")
-class Trouble(keras.layers.Layer):
-    """The identity. In training it writes its calls down, and may act.
+class Trouble(Watched):
+    """In training it writes its calls down, and may act.
 
     Args:
         folder: String; the file `calls` in it gets one character a call.
@@ -30,19 +49,7 @@ class Trouble(keras.layers.Layer):
         mine = {"folder": self.folder, "act": self.act, "at": self.at}
         return {**super().get_config(), **mine, "seconds": self.seconds}
 
-    def call(self, x, training=None):
-        if not training:
-            return x
-
-        def look(x):
-            self._happens()
-            return x
-
-        y = tf.numpy_function(look, [tf.stop_gradient(x)], x.dtype)
-        y.set_shape(x.shape)
-        return x + tf.stop_gradient(y - x)
-
-    def _happens(self):
+    def happens(self):
         time.sleep(self.seconds)
         folder = pathlib.Path(self.folder)
         with (folder / "calls").open("a") as file:
