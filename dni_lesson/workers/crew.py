@@ -97,7 +97,12 @@ class Crew:
     def _make(self, number):
         job = self._job
         here = sum(node == self._nodes[number] for node in self._nodes.values())
-        place = NodeAffinitySchedulingStrategy(self._nodes[number], soft=True)
+        # To start again anywhere is better than not at all: its machine may be
+        # gone. At first Ray must not choose another one.
+        restarts = number in self._snapshots
+        place = NodeAffinitySchedulingStrategy(
+            self._nodes[number], soft=restarts
+        )
         self._actors[number] = (
             ray.remote(ModuleActor)
             .options(
