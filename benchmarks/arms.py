@@ -62,14 +62,19 @@ def arrays(examples):
 class TeamArm:
     """Workers of one schedule; their steps are compiled once."""
 
-    def __init__(self, name, width, batch, sizes):
+    def __init__(self, name, width, batch, sizes, devices):
         self._schedule, _, parts = name.partition("-")
         parts = int(parts or 1)
         model = cut_model(width, sizes)
         cut = partition(model, self._schedule, sizes)
         self._batches = Batches(*arrays(64 * batch), batch, parts, 0)
         self._stages = make_stages(
-            model, cut, self._schedule, self._batches.examples(), parts
+            model,
+            cut,
+            self._schedule,
+            self._batches.examples(),
+            parts,
+            devices,
         )
         self._plan = Plan(
             0, parts, 1 if self._schedule in ("locked", "gpipe") else QUEUE

@@ -6,8 +6,8 @@
     python benchmarks/asynchrony.py report
 
 `two`: two workers without delay, beside GPipe and one process that may use all
-cores, which runs apart from the workers, each of whom has one thread for a
-call. `links`: locked and decoupled workers over emulated links. `transports`:
+cores, which runs apart from the workers, each of whom has one thread of its
+own. `links`: locked and decoupled workers over emulated links. `transports`:
 two workers on threads and as Ray processes, by `fit_async`. Nets have 8 layers
 of equal width, cut where the slowest decoupled worker has least to do, and one
 interface at each cut, so each worker trains the same modules under every
@@ -37,7 +37,6 @@ from dni_lesson.benchmark.environment import environment
 from dni_lesson.measured import mean_costs
 from dni_lesson.speed import step_time
 from dni_lesson.timetable import timetable
-from dni_lesson.workers.placement import threads_per_call
 
 import numpy as np
 import rows
@@ -135,7 +134,7 @@ def row(turn, arm, seconds, threads, guess=None, team=()):
     }
 
 
-def measure_transports(cell, rounds):
+def measure_transports(cell, rounds, devices):
     """The same for `fit_async` with each kind of workers."""
     width, batch = cell["width"], cell["batch"]
     sizes = cut_sizes(width, cell["workers"])
@@ -152,6 +151,7 @@ def measure_transports(cell, rounds):
                 workers=workers,
                 queue_size=QUEUE,
                 modules=sizes,
+                devices=devices if workers == "threads" else None,
             )
             seconds = 1 / history.steps_per_second
             found.append(row(turn, f"{schedule} {workers}", seconds, 1))
@@ -201,7 +201,7 @@ def main():
         return
     is_two = options.table == "two"
     counts = options.workers if options.table == "links" else [2]
-    threads_per_call(1)
+    devices = dni.worker_devices(max(counts))
     for width, batch, workers in itertools.product(
         options.widths, options.batches, counts
     ):
@@ -214,12 +214,15 @@ def main():
         if rows.has(RESULTS, **cell, round=options.rounds):
             continue
         if options.table == "transports":
-            measure_transports(cell, options.rounds)
+            measure_transports(cell, options.rounds, devices)
             continue
         delays = {0.0} if is_two else {0.0, *options.delays}
         names = TWO if is_two else LINKS
         sizes = cut_sizes(width, workers)
-        teams = {name: TeamArm(name, width, batch, sizes) for name in names}
+        teams = {
+            name: TeamArm(name, width, batch, sizes, devices[:workers])
+            for name in names
+        }
         fits = FitArms(width, batch) if is_two else None
         delays = [one / 1e3 for one in sorted(delays)]
         measure(cell, teams, fits, options.rounds, delays)

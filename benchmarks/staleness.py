@@ -20,7 +20,6 @@ import pathlib
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
-from dni_lesson.workers.placement import threads_per_call
 
 import keras
 import rows
@@ -30,7 +29,7 @@ EPOCHS, BATCH_SIZE, REAL_QUEUE = 5, 64, 8
 SCHEDULES = ("decoupled", "delayed")
 
 
-def train(data, schedule, queue_size, in_turn, seed):
+def train(data, schedule, queue_size, in_turn, seed, devices):
     """Returns the history and the test error in percent."""
     (x_train, y_train), (x_test, y_test) = data
     model = dni.mlp(depth=4, rule="cdni", seed=seed)
@@ -49,6 +48,7 @@ def train(data, schedule, queue_size, in_turn, seed):
         queue_size=queue_size,
         in_turn=in_turn,
         seed=seed,
+        devices=devices,
     )
     accuracy = model.evaluate(x_test, y_test, batch_size=1000, verbose=0)[1]
     return history, round(100 * (1 - accuracy), 2)
@@ -63,7 +63,7 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
-    threads_per_call(1)
+    devices = dni.worker_devices(4)
     data = dni.load_mnist()
     ages = [REAL_QUEUE - 1] if options.real else options.staleness
     for seed, age, schedule in itertools.product(
@@ -77,7 +77,9 @@ def main():
         }
         if rows.has(RESULTS, **run):
             continue
-        history, error = train(data, schedule, age + 1, not options.real, seed)
+        history, error = train(
+            data, schedule, age + 1, not options.real, seed, devices
+        )
         frame = history.to_frame()
         # Of the modules below the last, whose gradient is never late.
         staleness = round(float(frame["staleness"][:-1].mean()), 2)

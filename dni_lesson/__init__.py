@@ -20,3 +20,4 @@ if sys.argv[:1] != ["-m"]:
     from dni_lesson.networks import mlp as mlp
     from dni_lesson.predictors import ZeroPredictor as ZeroPredictor
     from dni_lesson.workers.fit import fit_async as fit_async
+    from dni_lesson.workers.placement import worker_devices as worker_devices

@@ -317,10 +317,8 @@ def test_models_that_cannot_be_trained_are_refused():
 
 
 PLACED = """
-import json, dni_lesson as dni, helpers, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-both = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(cpu, both)
+import json, dni_lesson as dni, helpers
+zero, one = dni.worker_devices(2)
 import test_workers_fit as tests
 placed, found = tests.made(), []
 from dni_lesson.workers.worker import Worker
@@ -329,7 +327,7 @@ def spy(worker):
     run(worker)
     found.append(sorted({v.value.device for v in worker._stage.variables}))
 Worker.run = spy
-devices = ["CPU:0", "CPU:1", "CPU:0", "CPU:1"]
+devices = [zero, one, zero, one]
 tests.asynchronous(placed, "decoupled", queue_size=1, devices=devices)
 plain = tests.made()
 tests.synchronous(plain)

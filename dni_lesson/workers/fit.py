@@ -103,7 +103,8 @@ def fit_async(
             wait more, and runs repeat exactly: a gradient is always
             `queue_size - 1` updates old. Default `False`.
         devices: List of TensorFlow device names, one for each worker.
-            Default: the GPUs in turn if there are several, else no change.
+            Default: the GPUs in turn if there are several, else no change:
+            on a CPU workers then share its threads, see `worker_devices`.
             Only for threads; with Ray each worker has a GPU to itself if there
             are enough.
         step_timeout: Float > 0, seconds after which a call of a worker counts
