@@ -122,6 +122,24 @@ def test_a_slider_answers_to_mouse_and_keys(open_page):
     page.close("slider")
 
 
+def test_a_film_of_training_steps_runs_pauses_and_steps(open_page):
+    page = open_page(
+        "film",
+        "from dni_lesson.panels import PredictionPanel\nPredictionPanel()",
+    )
+    page.run()
+    page.wait_for("after 200 training steps")
+    page.press("Reset")
+    page.wait_for("It predicts zero everywhere")
+    page.press("Step")
+    page.wait_for("after 20 training steps")
+    page.press("Run")
+    page.count_pictures(at_least=5)
+    page.press("Pause")
+    page.panel.get_by_role("button", name="Run", exact=True).wait_for()
+    page.close("film")
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_every_control_is_named_and_words_are_readable(open_page, theme):
     page = open_page(

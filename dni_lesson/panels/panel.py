@@ -9,6 +9,7 @@ import base64
 import contextlib
 import html
 import struct
+import threading
 import zlib
 
 from dni_lesson.panels.controls import grid
@@ -86,15 +87,18 @@ class Explorer(Panel):
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
         controls: Dict from argument name of `draw` to widget.
-        below: List of widgets below the words. Default: none.
+        buttons: Widget between the controls and the picture. Default: none.
 
     Attributes:
         controls: That dict.
     """
 
-    def __init__(self, name, draw, controls, below=()):
-        super().__init__(name, [grid(controls.values())], below)
+    def __init__(self, name, draw, controls, buttons=None):
+        above = [grid(controls.values())]
+        super().__init__(name, above + ([buttons] if buttons else []))
         self._draw, self.controls, self._held = draw, controls, False
+        # Controls may be moved from several threads; the last one wins.
+        self._drawing = threading.RLock()
         for control in controls.values():
             control.observe(self._redraw, names="value")
         self._redraw()
@@ -112,13 +116,14 @@ class Explorer(Panel):
     def _redraw(self, change=None):
         if self._held:
             return
-        values = {name: one.value for name, one in self.controls.items()}
-        try:
-            figure, words = self._draw(**values)
-        except ValueError as error:  # A setting that cannot be drawn.
-            self.say(str(error), role="alert")
-        else:
-            self.show(png(figure), words)
+        with self._drawing:
+            values = {name: one.value for name, one in self.controls.items()}
+            try:
+                figure, words = self._draw(**values)
+            except ValueError as error:  # A setting that cannot be drawn.
+                self.say(str(error), role="alert")
+            else:
+                self.show(png(figure), words)
 
 
 def png(figure):

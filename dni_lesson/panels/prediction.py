@@ -9,6 +9,7 @@ so that a whole training run fits between two moves of a slider.
 from dni_lesson.gradients import agreement
 from dni_lesson.panels.controls import checkbox, dropdown, slider
 from dni_lesson.panels.panel import Explorer
+from dni_lesson.panels.player import Player
 from dni_lesson.plots import COLORS
 
 import numpy as np
@@ -225,7 +226,11 @@ def _words(curve, labels, hidden):
 
 
 class PredictionPanel(Explorer):
-    """Lets a reader train a gradient predictor and look at its field."""
+    """Lets a reader train a gradient predictor and look at its field.
+
+    Attributes:
+        player: `Player` of the training steps.
+    """
 
     def __init__(self):
         controls = {
@@ -237,8 +242,10 @@ class PredictionPanel(Explorer):
             "rate": dropdown("learning rate", (0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
             "steps": slider("training steps", 0, 1000, 200, step=20),
         }
+        self.player = Player(controls["steps"])
         super().__init__(
             "Prediction panel: a field of gradients, true and synthetic",
             draw_prediction,
             controls,
+            self.player.box,
         )

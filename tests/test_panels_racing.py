@@ -1,0 +1,102 @@
+import math
+import threading
+
+from dni_lesson.panels import racing
+from dni_lesson.panels.race_settings import Settings
+from dni_lesson.panels.racer import racer
+
+import numpy as np
+import pytest
+from races import TINY, tiny_race, without_seconds
+
+
+def test_race_trains_the_rules_in_turns():
+    log, turns = tiny_race(rules=("backprop", "local"))
+    assert turns == 8 * [False, True]
+    assert list(log.history) == list(log.losses) == ["backprop", "local"]
+    for rows in log.history.values():
+        assert rows["epoch"] == [1, 2]
+        assert rows["step"] == [10, 20]
+        assert len(rows["reading"]) == 2
+    for rows in log.losses.values():
+        assert rows["step"] == [3, 6, 8, 10, 13, 16, 18, 20]
+        assert rows["seconds"] == sorted(rows["seconds"])
+    first, second = log.history["backprop"]["val_accuracy"]
+    assert first < second
+    losses = log.losses["backprop"]["loss"]
+    assert losses[-1] < losses[0]
+    assert log.history["backprop"]["cosine"] == [[], []]
+    assert all(map(math.isnan, log.history["local"]["cosine"][1]))
+
+
+def test_layer_updates_are_counted():
+    log, _ = tiny_race(rules=("backprop", "cdni", "local"))
+    counted = {rule: rows["updates"] for rule, rows in log.history.items()}
+    # Two modules; in `local` only the top one learns.
+    assert counted["backprop"] == counted["cdni"] == [20, 40]
+    assert counted["local"] == [10, 20]
+
+
+def test_stochastic_updates_move_a_part_of_the_modules():
+    rules = ("backprop", "cdni")
+    log, _ = tiny_race(rules=rules, update_probability=0.5, batch_size=100)
+    shares = {rule: log.history[rule]["updates"][-1] / 160 for rule in rules}
+    assert shares == {r: pytest.approx(0.5, abs=0.15) for r in rules}
+    # Locked modules are updated together or not at all.
+    assert log.history["backprop"]["updates"][-1] % 2 == 0
+    assert log.history["cdni"]["val_accuracy"][-1] > 0.3
+
+
+def test_readings_are_of_one_digit_of_each_kind():
+    places, images = racing.samples()
+    _, (x, y) = racing.load_digits()
+    assert y[places].tolist() == list(range(10))
+    np.testing.assert_array_equal(x[places], images)
+    log, _ = tiny_race(epochs=1)
+    assert all(0 <= digit <= 9 for digit in log.history["cdni"]["reading"][0])
+
+
+def test_gradients_are_kept_for_a_closer_look():
+    log, _ = tiny_race(rules=("backprop", "cdni"))
+    assert list(log.records) == ["cdni"]
+    assert list(log.records["cdni"]) == [10, 20]
+    (pair,) = log.records["cdni"][20]
+    assert pair.boundary == 1
+    assert pair.true.shape == pair.synthetic.shape == (100, 32)
+
+
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_a_kept_network_races_as_a_fresh_one(p):
+    first, _ = tiny_race(update_probability=p)
+    other, _ = tiny_race(update_probability=p, seed=1)
+    again, _ = tiny_race(update_probability=p)
+    racer.cache_clear()
+    fresh, _ = tiny_race(update_probability=p)
+    first, other, again, fresh = map(
+        without_seconds, (first, other, again, fresh)
+    )
+    np.testing.assert_equal(again, first)  # For it, nan is nan.
+    np.testing.assert_equal(fresh, first)
+    assert other != first
+
+
+def test_the_learning_rate_of_a_kept_network_is_new():
+    fast, _ = tiny_race(learning_rate=1e-2)
+    slow, _ = tiny_race(learning_rate=1e-4)
+    assert slow.losses["cdni"]["loss"][-1] > fast.losses["cdni"]["loss"][-1]
+
+
+def test_predictors_may_have_a_hidden_layer():
+    log, _ = tiny_race(rules=("dni",), predictor_units=(128,), epochs=1)
+    plain, _ = tiny_race(rules=("dni",), epochs=1)
+    assert log.history["dni"]["cosine"] != plain.history["dni"]["cosine"]
+
+
+def test_race_ends_in_mid_epoch_when_asked():
+    stop, log = threading.Event(), racing.Log()
+    turns = racing.race(Settings(**TINY), log, stop)
+    assert next(turns) is False
+    stop.set()
+    assert list(turns) == []
+    assert list(log.losses) == ["backprop"]
+    assert log.history == {}
