@@ -13,8 +13,10 @@ of equal width, cut where the slowest decoupled worker has least to do, and one
 interface at each cut, so each worker trains the same modules under every
 schedule; XLA compiles all steps, once, before the clock runs. Arms take turns,
 round after round. The rows of a round go to data/results/asynchrony.csv when
-it is done; rounds that are there already are not run again. Inputs are random:
-time does not depend on them.
+it is done; rounds that are there already are not run again. (Rows of the table
+`shared pool` are those of `two` from the time when workers had no threads of
+their own: see `worker_devices`.) Inputs are random: time does not depend on
+them.
 
 Predicted is what `timetable` says from costs measured without delay: what the
 calls of a module take in the arm's own run (of the decoupled arm only those of
