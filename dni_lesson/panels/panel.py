@@ -12,7 +12,7 @@ import struct
 import threading
 import zlib
 
-from dni_lesson.panels.controls import grid
+from dni_lesson.panels.controls import grid, row
 
 import ipywidgets as widgets
 import numpy as np
@@ -87,15 +87,14 @@ class Explorer(Panel):
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
         controls: Dict from argument name of `draw` to widget.
-        buttons: Widget between the controls and the picture. Default: none.
+        buttons: Buttons between the controls and the picture. Default: none.
 
     Attributes:
         controls: That dict.
     """
 
-    def __init__(self, name, draw, controls, buttons=None):
-        above = [grid(controls.values())]
-        super().__init__(name, above + ([buttons] if buttons else []))
+    def __init__(self, name, draw, controls, buttons=()):
+        super().__init__(name, [grid(controls.values()), row(buttons)])
         self._draw, self.controls, self._held = draw, controls, False
         # Controls may be moved from several threads; the last one wins.
         self._drawing = threading.RLock()

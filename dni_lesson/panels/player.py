@@ -1,6 +1,6 @@
 """Buttons that move a slider: what it changes becomes a film."""
 
-from dni_lesson.panels.controls import button, row
+from dni_lesson.panels.controls import button
 from dni_lesson.panels.training import Background
 
 _SECONDS_BETWEEN_STEPS = 0.1
@@ -18,7 +18,6 @@ class Player:
 
     Attributes:
         buttons: Dict of the widgets, by name.
-        box: Widget that shows them side by side.
     """
 
     def __init__(self, slider):
@@ -26,7 +25,6 @@ class Player:
         acts = (self._run_or_pause, self.step, self.reset)
         names = ("Run", "Step", "Reset")
         self.buttons = dict(zip(names, map(button, names, acts), strict=True))
-        self.box = row(self.buttons.values())
 
     def run(self, blocking=False):
         """Moves the slider to its end.

@@ -247,5 +247,5 @@ class PredictionPanel(Explorer):
             "Prediction panel: a field of gradients, true and synthetic",
             draw_prediction,
             controls,
-            self.player.box,
+            self.player.buttons.values(),
         )
