@@ -4,6 +4,7 @@ import re
 
 from dni_lesson.panels import LockingPanel
 from dni_lesson.panels.locking import locking
+from dni_lesson.panels.panel import png
 
 import pytest
 
@@ -31,6 +32,14 @@ def test_pictures_share_one_time_axis_that_ends_with_two_locked_steps():
     for ax in figure.axes:
         assert ax.get_xlim() == (0, 12)
         assert len(ax.get_yticks()) == 3
+
+
+def test_the_legend_names_every_colour_inside_the_picture():
+    figure, _ = locking(4, 2.0, 0.5, microbatches=4, delay=1.0)
+    png(figure)
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 5
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize("end", [{"delay": 0.0}, {"delay": 5.0}])

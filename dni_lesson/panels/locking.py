@@ -99,6 +99,9 @@ def _draw(runs, end, modules):
         *axes[-1].get_legend_handles_labels(),
         loc="outside upper left",
         ncols=5,
+        fontsize=9,
+        handlelength=1.6,
+        columnspacing=1.2,
         frameon=False,
     )
     return figure
