@@ -63,6 +63,9 @@ def test_layers_drawn_one_after_the_other_make_the_whole_picture(log):
     drawn = grown.draw(growing)
     assert drawn == RacePicture(settings, "iterations").draw(growing)
     growing.add_turn("cdni", 20, 60, 0.25, 0.2)
+    reading = growing.history["cdni"]["reading"][-1]
+    row = {"val_accuracy": 0.5, "cosine": [0.2, 0.8], "reading": reading}
+    growing.add_epoch("cdni", epoch=2, **row)
     # The readings are as before, so it is the whole picture again.
     drawn = grown.draw(growing, is_new=False)
     assert drawn == RacePicture(settings, "iterations").draw(growing)
