@@ -50,44 +50,27 @@ class LowerStage(Stage):
             self.keep_weights,
             input_gradient=not self.part.is_first,
         )
-        interface = self.part.interface
-        optimizer, teacher = self.optimizers
 
         def arriving(g):
             return [g, *([tf.ones(())] * (len(outputs) - 1))]
 
         def update(residuals, g):
             below, gradients = backward(residuals, arriving(g))
-            optimizer.apply(gradients, self.variables)
+            self.optimizers[0].apply(gradients, self.variables)
             return below
 
         def update_synthetic(residuals, out, y):
-            scale = self.model.gradient_scale(out)
             # As in training, but a predictor's states are left to its own call.
             with keras.StatelessScope():
-                g = interface.synthetic_gradient(out, y, scale, training=True)
+                g = self._predicted(out, y)
             return update(residuals, g)
-
-        def train_predictor(out, y, g):
-            scale = self.model.gradient_scale(out)
-            with tf.GradientTape() as tape:
-                g_hat = interface.synthetic_gradient(
-                    out, y, scale, training=True
-                )
-                ends = [g_hat, *interface.losses]
-            gradients = tape.gradient(
-                ends,
-                [one.value for one in self.predictor_variables],
-                output_gradients=[g_hat - g, *map(tf.ones_like, ends[1:])],
-            )
-            teacher.apply(gradients, self.predictor_variables)
 
         outputs, residuals = self.add("forward", forward, h, y)
         out = outputs[0]
         if self.synthetic:
             self.add("update_synthetic", update_synthetic, residuals, out, y)
             if self.learns_to_predict:
-                self.add("train_predictor", train_predictor, out, y, out)
+                self.add("train_predictor", self._teach, out, y, out)
         elif self.microbatches == 1:
             self.add("update", update, residuals, out)
         else:
@@ -99,3 +82,20 @@ class LowerStage(Stage):
             )
             self.make_apply(gradients)
         return out
+
+    def _predicted(self, out, y):
+        scale = self.model.gradient_scale(out)
+        return self.part.interface.synthetic_gradient(
+            out, y, scale, training=True
+        )
+
+    def _teach(self, out, y, g):
+        with tf.GradientTape() as tape:
+            g_hat = self._predicted(out, y)
+            ends = [g_hat, *self.part.interface.losses]
+        gradients = tape.gradient(
+            ends,
+            [one.value for one in self.predictor_variables],
+            output_gradients=[g_hat - g, *map(tf.ones_like, ends[1:])],
+        )
+        self.optimizers[1].apply(gradients, self.predictor_variables)

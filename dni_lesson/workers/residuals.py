@@ -41,34 +41,9 @@ def split_pass(
     graph = {}
 
     def both(inputs, given):
-        values = [variable.value for variable in variables]
-        # Changes of states become outputs: in a graph that is cut in two,
-        # nothing else would keep reads and writes in order.
-        known = zip(states, given, strict=True)
-        # Penalties on weights read them from the scope alone.
-        weights = zip(variables, values, strict=True)
-        with (
-            tf.GradientTape() as tape,
-            keras.StatelessScope([*known, *weights]) as scope,
-        ):
-            if input_gradient:
-                values = [inputs[0], *values]
-                tape.watch(inputs[0])
-            outputs = run(*inputs)
-        left = [scope.get_current_value(state) for state in states]
-        below = outputs[0].graph.get_operations()
-        arriving = [
-            tf.compat.v1.placeholder(one.dtype, one.shape) for one in outputs
-        ]
-        gradients = tape.gradient(
-            outputs,
-            values,
-            output_gradients=arriving,
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        outputs, left, arriving, gradients, residuals = _trace(
+            run, inputs, variables, states, given, keep_weights, input_gradient
         )
-        gradients = [tf.convert_to_tensor(one) for one in gradients]
-        above = outputs[0].graph.get_operations()[len(below) :]
-        residuals = _residuals(below, above, keep_weights)
         graph["forward"] = [*inputs, *given], [outputs, residuals, left]
         graph["backward"] = [*residuals, *arriving], gradients
         return outputs
@@ -96,6 +71,39 @@ def split_pass(
         return None, gradients
 
     return forward, backward
+
+
+def _trace(run, inputs, variables, states, given, keep_weights, input_gradient):
+    """Traces both passes and returns the tensors at which they meet."""
+    values = [variable.value for variable in variables]
+    # Changes of states become outputs: in a graph that is cut in two, nothing
+    # else would keep reads and writes in order.
+    known = zip(states, given, strict=True)
+    # Penalties on weights read them from the scope alone.
+    weights = zip(variables, values, strict=True)
+    with (
+        tf.GradientTape() as tape,
+        keras.StatelessScope([*known, *weights]) as scope,
+    ):
+        if input_gradient:
+            values = [inputs[0], *values]
+            tape.watch(inputs[0])
+        outputs = run(*inputs)
+    left = [scope.get_current_value(state) for state in states]
+    below = outputs[0].graph.get_operations()
+    arriving = [
+        tf.compat.v1.placeholder(one.dtype, one.shape) for one in outputs
+    ]
+    gradients = tape.gradient(
+        outputs,
+        values,
+        output_gradients=arriving,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    gradients = [tf.convert_to_tensor(one) for one in gradients]
+    above = outputs[0].graph.get_operations()[len(below) :]
+    residuals = _residuals(below, above, keep_weights)
+    return outputs, left, arriving, gradients, residuals
 
 
 def _residuals(below, above, keep_weights):
