@@ -60,9 +60,6 @@ stop.set()
 thread.join()
 """,
 )
-COUNT = """panel => { window.pictures = 0;
-  panel.querySelector('img').addEventListener('load',
-    () => { window.pictures += 1; }) }"""
 
 
 class Page:
@@ -74,7 +71,7 @@ class Page:
         lab.run_cell(0)
         self._panel = self._page.locator(".dni-panel").first
         self._wait_for("Ready")
-        self._panel.evaluate(COUNT)
+        self._panel.evaluate(browser.COUNT_PICTURES)
 
     def alone(self):
         """Returns the seconds that the training takes without the panel."""

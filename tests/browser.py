@@ -42,6 +42,10 @@ _ALL_CELLS_HAVE_RUN = r"""count => {
   return cells.length === count
     && [...cells].every(cell => /\[\d+\]/.test(cell.textContent));
 }"""
+# Counts in `window.pictures` how often a panel's picture changes from now on.
+COUNT_PICTURES = """panel => { window.pictures = 0;
+  panel.querySelector('img').addEventListener('load',
+    () => { window.pictures += 1; }) }"""
 
 
 def find_chromium():

@@ -33,10 +33,6 @@ UNNAMED = """panel => [...panel.querySelectorAll(
         ?.textContent.trim()))
   .map(one => one.outerHTML)"""
 CHANGED = "([panel, old]) => panel.querySelector('img').src !== old"
-# How often the picture changes from now on.
-COUNT = """panel => { window.pictures = 0;
-  panel.querySelector('img').addEventListener('load',
-    () => { window.pictures += 1; }) }"""
 
 
 class Page:
@@ -79,7 +75,7 @@ class Page:
         )
 
     def count_pictures(self, at_least):
-        self.panel.evaluate(COUNT)
+        self.panel.evaluate(browser.COUNT_PICTURES)
         self.page.wait_for_function(f"window.pictures >= {at_least}")
 
     def close(self, screenshot):
