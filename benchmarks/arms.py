@@ -1,9 +1,8 @@
 """The arms of asynchrony.py: workers of one schedule, and one process.
 
-Run by itself this file is that process: `FitArms` starts it.
+Run by itself this file is that process: `fits` starts it.
 """
 
-import subprocess
 import sys
 import time
 
@@ -19,6 +18,7 @@ from dni_lesson.workers.threads import run_on_threads
 
 import keras
 import numpy as np
+from served import Served
 
 DEPTH, SECONDS, QUEUE = 8, 1.5, 64
 
@@ -103,31 +103,18 @@ class TeamArm:
         return (time.perf_counter() - begin) / 60
 
 
-class FitArms:
-    """Backprop by `fit` with all cores, in a process of its own.
+FITS = ("backprop fit", "Keras fit")
+
+
+def fits(width, batch):
+    """Starts backprop by `fit` with all cores, in a process of its own.
 
     How many threads a product may use is one setting for a whole process.
     """
-
-    NAMES = ("backprop fit", "Keras fit")
-
-    def __init__(self, width, batch):
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, str(width), str(batch)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in self.NAMES:
-            self.seconds(name)  # Compilation.
-
-    def seconds(self, name):
-        self._process.stdin.write(f"{name}\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
-
-    def close(self):
-        self._process.communicate()
+    arms = Served([sys.executable, __file__, str(width), str(batch)])
+    for name in FITS:
+        arms.ask(name)  # Compilation.
+    return arms
 
 
 def serve(width, batch):
@@ -135,7 +122,7 @@ def serve(width, batch):
     ours, net = (dni.mlp(DEPTH, width, "backprop") for _ in range(2))
     layers = [layer for one in net.modules for layer in one.layers]
     plain = keras.Sequential([keras.Input((784,)), *layers])
-    models = dict(zip(FitArms.NAMES, (ours, plain), strict=True))
+    models = dict(zip(FITS, (ours, plain), strict=True))
     for model in models.values():
         model.compile("adam", loss())
     steps = max(96, 4096 // batch)

@@ -28,6 +28,7 @@ the cores.
 """
 
 import argparse
+import contextlib
 import functools
 import itertools
 import os
@@ -42,7 +43,7 @@ from dni_lesson.timetable import timetable
 
 import numpy as np
 import rows
-from arms import QUEUE, FitArms, TeamArm, arrays, cut_model, cut_sizes
+from arms import FITS, QUEUE, TeamArm, arrays, cut_model, cut_sizes, fits
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/asynchrony.csv"
 KEY = ["table", "width", "batch", "workers", "delay_ms"]
@@ -93,7 +94,7 @@ def predicted(arm, known, workers, delay):
     return max(step_time(events), least)
 
 
-def measure(cell, teams, fits, rounds, delays):
+def measure(cell, teams, fitting, rounds, delays):
     """Measures what is missing, round by round, and stores it."""
     for number in range(1, rounds + 1):
         if rows.has(RESULTS, **cell, round=number):
@@ -114,10 +115,10 @@ def measure(cell, teams, fits, rounds, delays):
             for name, (team, seconds) in ran.items():
                 guess = predicted(name, known, len(team), delay)
                 found.append(row(turn, name, seconds, 1, guess, team))
-            if fits is not None:
+            if fitting is not None:
                 found += [
-                    row(turn, name, fits.seconds(name), os.cpu_count())
-                    for name in fits.NAMES
+                    row(turn, name, fitting.ask(name), os.cpu_count())
+                    for name in FITS
                 ]
         rows.append(RESULTS, found)
     print(report(cell), flush=True)
@@ -225,11 +226,10 @@ def main():
             name: TeamArm(name, width, batch, sizes, devices[:workers])
             for name in names
         }
-        fits = FitArms(width, batch) if is_two else None
         delays = [one / 1e3 for one in sorted(delays)]
-        measure(cell, teams, fits, options.rounds, delays)
-        if is_two:
-            fits.close()
+        beside = fits(width, batch) if is_two else contextlib.nullcontext()
+        with beside as fitting:
+            measure(cell, teams, fitting, options.rounds, delays)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from dni_lesson.benchmark.environment import environment
 
 import rows
 from arms import QUEUE, arrays, cut_model, cut_sizes
+from served import Served
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/link.csv"
 PLACES = {"dni-1": "10.77.0.1", "dni-2": "10.77.0.2"}  # namespace: address
@@ -102,20 +103,8 @@ def command(*words):
 
 
 def inside(name, *words):
-    """Starts a Python program in a namespace."""
-    return subprocess.Popen(
-        ["ip", "netns", "exec", name, sys.executable, *words],
-        env={
-            **os.environ,
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ADDRESS": HEAD,
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": TOKEN,
-        },
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    """Returns the command of a Python program in a namespace."""
+    return ["ip", "netns", "exec", name, sys.executable, *words]
 
 
 @contextlib.contextmanager
@@ -123,15 +112,25 @@ def nodes():
     """A Ray node in each namespace, and one program that trains on them."""
     head = ["--head", "--port=6379", "--include-dashboard=false"]
     parts = {"dni-1": head, "dni-2": [f"--address={HEAD}"]}
+    env = {
+        **os.environ,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ADDRESS": HEAD,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": TOKEN,
+    }
     started = []
     try:
         for name, how in parts.items():
             where = f"--node-ip-address={PLACES[name]}"
             words = ["start", "--block", "--num-cpus=1", where, *how]
-            started.append(inside(name, "-m", "ray.scripts.scripts", *words))
+            node = inside(name, "-m", "ray.scripts.scripts", *words)
+            started.append(
+                subprocess.Popen(node, env=env, stdout=subprocess.DEVNULL)
+            )
             time.sleep(8)  # A node that comes too early gives up.
-        with inside("dni-1", __file__, "--serve") as program:
-            yield program  # It ends when its input does.
+        with Served(inside("dni-1", __file__, "--serve"), env) as program:
+            yield program
     finally:
         for node in started:
             node.terminate()
@@ -163,10 +162,7 @@ def serve():
 
 
 def seconds(program, schedule, delay):
-    steps = 400 if schedule == "decoupled" else 60
-    program.stdin.write(f"{schedule} {steps} {delay}\n")
-    program.stdin.flush()
-    return float(program.stdout.readline())
+    return program.ask(schedule, 400 if schedule == "decoupled" else 60, delay)
 
 
 def measure(link, program, delays, rounds):

@@ -1,48 +1,58 @@
 """Milliseconds a training step: backprop and cDNI beside Keras and PyTorch.
 
-    python benchmarks/speed.py --rounds 15
+    python benchmarks/speed.py --rounds 21
     python benchmarks/speed.py --torch-python /path/to/python-with-torch
+    python benchmarks/speed.py --peer "name=program that answers lines"
 
 784-256-256-256-10 with BatchNorm and ReLU, batch 256, Adam, shuffled epochs of
-234 steps. Four arms take turns after warm-up and compilation, one round of all
-of them after the other, so that a busy moment of the machine hits them alike:
+234 steps. Each arm is a process of its own, where the threads of one library
+cannot disturb another, and all take turns after warm-up and compilation, one
+epoch each in a round, so that a busy moment of the machine hits them alike:
 
-- PyTorch backprop: a plain loop, in a process of its own, where the thread
-  pools of the two libraries cannot disturb each other (skipped without torch);
+- PyTorch backprop: a plain loop (skipped without torch);
 - Keras backprop: the same layers in `keras.Sequential`, all defaults of Keras;
-- our backprop and our cDNI: `dni.mlp` with its defaults.
+- our backprop and our cDNI: `dni.mlp` with its defaults;
+- our cDNI on two workers: the same by `dni.fit_async`, cut above the first
+  layer, each worker with one thread; the second of three epochs counts;
+- any `--peer`: a program that trains such an epoch for each line of its input,
+  and prints its seconds.
 
-Read the ratios, which are medians over rounds of the ratio inside a round.
+Read the ratios, which are medians over rounds of the ratio inside a round. Rows
+go to data/results/speed.csv; `--rounds 0` prints the table of those there.
 """
 
 import argparse
+import contextlib
+import functools
 import importlib.util
-import statistics
-import subprocess
+import pathlib
+import shlex
 import sys
 import time
 
+RESULTS = pathlib.Path(__file__).parent.parent / "data/results/speed.csv"
 BATCH_SIZE, STEPS = 256, 234
 
 
-def keras_arm(rule=None):
-    """Returns a function that times one epoch; no rule: plain Keras."""
-    import dni_lesson as dni
-
-    import keras
+def examples():
     import numpy as np
 
-    if rule is None:
-        modules = dni.mlp(rule="backprop").modules
-        layers = [layer for module in modules for layer in module.layers]
-        model = keras.Sequential([keras.Input((784,)), *layers])
-    else:
-        model = dni.mlp(rule=rule)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, metrics=["accuracy"])
     rng = np.random.default_rng(0)
     x = rng.random((BATCH_SIZE * STEPS, 784), dtype="float32")
-    y = rng.integers(10, size=len(x))
+    return x, rng.integers(10, size=len(x))
+
+
+def compiled(model):
+    import keras
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    return model
+
+
+def fit_arm(model):
+    """Returns a function that trains an epoch and returns its seconds."""
+    x, y = examples()
 
     def epoch():
         start = time.perf_counter()
@@ -52,23 +62,52 @@ def keras_arm(rule=None):
     return epoch
 
 
-def torch_arm(python):
-    """Returns the same for PyTorch, in a process that `python` runs."""
-    command = [python, __file__, "--serve-torch"]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+def keras_arm():
+    import dni_lesson as dni
+
+    import keras
+
+    modules = dni.mlp(rule="backprop").modules
+    layers = [layer for module in modules for layer in module.layers]
+    return fit_arm(compiled(keras.Sequential([keras.Input((784,)), *layers])))
+
+
+def our_arm(rule):
+    import dni_lesson as dni
+
+    return fit_arm(compiled(dni.mlp(rule=rule)))
+
+
+def workers_arm():
+    import dni_lesson as dni
+
+    import keras
+
+    devices = dni.worker_devices(2)
+    model = compiled(dni.mlp(rule="cdni"))
+    x, y = examples()
 
     def epoch():
-        process.stdin.write("epoch\n")
-        process.stdin.flush()
-        return float(process.stdout.readline())
+        ends = []
+        clock = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_: ends.append(time.perf_counter())
+        )
+        dni.fit_async(
+            model,
+            x,
+            y,
+            epochs=3,
+            batch_size=BATCH_SIZE,
+            modules=[1, 3],
+            callbacks=[clock],
+            devices=devices,
+        )
+        return ends[1] - ends[0]
 
     return epoch
 
 
-def serve_torch():
-    """Trains an epoch for every line that comes in; answers its seconds."""
+def torch_arm():
     import torch
 
     layers = []
@@ -81,71 +120,102 @@ def serve_torch():
     model = torch.nn.Sequential(*layers, torch.nn.Linear(256, 10))
     optimizer = torch.optim.Adam(model.parameters())
     loss_function = torch.nn.CrossEntropyLoss()
-    x = torch.rand(BATCH_SIZE * STEPS, 784)
-    y = torch.randint(10, (len(x),))
-    for _ in sys.stdin:
+    x, y = map(torch.tensor, examples())
+
+    def epoch():
         start = time.perf_counter()
         for rows in torch.randperm(len(x)).split(BATCH_SIZE):
             optimizer.zero_grad()
             loss_function(model(x[rows]), y[rows]).backward()
             optimizer.step()
-        print(time.perf_counter() - start, flush=True)
+        return time.perf_counter() - start
+
+    return epoch
+
+
+ARMS = {
+    "PyTorch backprop": torch_arm,
+    "Keras backprop": keras_arm,
+    "backprop": functools.partial(our_arm, "backprop"),
+    "cDNI": functools.partial(our_arm, "cdni"),
+    "cDNI, two workers": workers_arm,
+}
+
+
+def serve(name):
+    """Trains an epoch for every line that comes in; answers its seconds."""
+    epoch = ARMS[name]()
+    for _ in sys.stdin:
+        print(epoch(), flush=True)
+
+
+def commands(torch_python, peers):
+    """Returns the program of each arm, a dict of lists."""
+    found = dict(peers)
+    for name in ARMS:
+        python = torch_python if name.startswith("PyTorch") else sys.executable
+        if python:
+            found[name] = [python, __file__, "--serve", name]
+    return found
+
+
+def measure(programs, rounds):
+    from dni_lesson.benchmark.environment import environment
+
+    import rows
+    from served import Served
+
+    machine = environment()
+    with contextlib.ExitStack() as stack:
+        arms = {
+            name: stack.enter_context(Served(command))
+            for name, command in programs.items()
+        }
+        for arm in arms.values():
+            arm.ask()  # Warm-up and compilation.
+        for number in range(1, rounds + 1):
+            for name, arm in arms.items():
+                ms = round(1e3 * arm.ask() / STEPS, 3)
+                row = {"arm": name, "round": number, "ms": ms, **machine}
+                rows.append(RESULTS, [row])
+
+
+def report():
+    """Returns a table: medians, quartiles, and ratios inside rounds."""
+    import rows
+
+    frame = rows.read(RESULTS)
+    ms = frame.pivot(index="round", columns="arm", values="ms")
+    ms = ms[ms.median().sort_values().index]
+    table = ms.quantile([0.25, 0.5, 0.75]).T.round(2)
+    table.columns = ["quartile", "ms a step", "quartile"]
+    for name in ms:
+        table[f"to {name}"] = ms.div(ms[name], axis=0).median()
+    return table.round(2).to_string()
+
+
+def peer(text):
+    name, _, command = text.partition("=")
+    return name, shlex.split(command)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument(
         "--torch-python",
         default=sys.executable if importlib.util.find_spec("torch") else None,
         help="a Python that has torch; default: this one, if it has",
     )
-    parser.add_argument("--serve-torch", action="store_true", help="internal")
+    parser.add_argument("--peer", action="append", type=peer, default=[])
+    parser.add_argument("--serve", choices=ARMS, help="internal")
     options = parser.parse_args()
-    if options.serve_torch:
-        serve_torch()
+    if options.serve:
+        serve(options.serve)
         return
-    arms = {
-        "Keras backprop": keras_arm(),
-        "backprop": keras_arm("backprop"),
-        "cDNI": keras_arm("cdni"),
-    }
-    if options.torch_python:
-        arms = {"PyTorch backprop": torch_arm(options.torch_python), **arms}
-    else:
-        print("Without PyTorch, which this Python lacks (--torch-python).")
-    for epoch in arms.values():
-        epoch()  # Warm-up and compilation.
-    times = {name: [] for name in arms}
-    for _ in range(options.rounds):
-        for name, epoch in arms.items():
-            times[name].append(epoch() / STEPS)
-    print(report(times))
-
-
-def report(times):
-    """Returns a Markdown table of seconds a step, `{arm: [one a round]}`."""
-    lines = [
-        "| arm | ms a step (quartiles) | steps/s | "
-        + " | ".join(f"to {name}" for name in times)
-        + " |",
-        "|---" * (len(times) + 3) + "|",
-    ]
-    for name, seconds in times.items():
-        low, middle, high = statistics.quantiles(seconds, n=4)
-        ratios = [
-            statistics.median(
-                a / b for a, b in zip(seconds, other, strict=True)
-            )
-            for other in times.values()
-        ]
-        lines.append(
-            f"| {name} | {1e3 * middle:.2f} ({1e3 * low:.2f} to "
-            f"{1e3 * high:.2f}) | {1 / middle:.0f} | "
-            + " | ".join(f"{ratio:.2f}" for ratio in ratios)
-            + " |"
-        )
-    return "\n".join(lines)
+    if options.rounds:
+        measure(commands(options.torch_python, options.peer), options.rounds)
+    print(report())
 
 
 if __name__ == "__main__":
