@@ -2,7 +2,8 @@
 
 import threading
 
-from dni_lesson.panels import RacePanel, racing
+from dni_lesson.panels import RacePanel, race, racing
+from dni_lesson.panels.race_picture import RacePicture
 
 import pytest
 import traitlets
@@ -77,6 +78,23 @@ def test_stop_from_another_thread_ends_a_blocking_run():
     panel.run(blocking=True)
     stopper.join()
     assert panel.state == "stopped"
+
+
+def test_training_goes_on_while_a_picture_is_drawn(panel, monkeypatch):
+    went_on, draw = [], RacePicture.draw
+
+    def draw_slowly(self, log, *args, **kwargs):
+        if panel.state == "running" and log.losses:
+            seen = log.losses
+            wait_for(lambda: log.losses is not seen or panel.state != "running")
+            went_on.append(log.losses is not seen)
+        return draw(self, log, *args, **kwargs)
+
+    monkeypatch.setattr(RacePicture, "draw", draw_slowly)
+    monkeypatch.setattr(race, "_SECONDS_BETWEEN_PICTURES", 0)
+    panel.run()
+    assert panel.join(WAIT)
+    assert panel.state == "finished" and any(went_on)
 
 
 def test_a_new_setting_resets_a_race_and_says_so(panel):

@@ -55,6 +55,7 @@ class RacePanel(Panel):
     # The `Background` of the present race; `close` may come before any.
     _training = None
     _drawn_for = None  # Settings and x-axis of the present picture.
+    _painting = threading.Thread()  # The one that draws the next picture.
 
     def __init__(self, **settings):
         initial = Settings(**settings)
@@ -199,16 +200,25 @@ class RacePanel(Panel):
             self._refresh()
 
     def _on_training(self, training):
+        if training.state != "running":
+            if self._painting.is_alive():
+                self._painting.join()
+            with self._lock:
+                if training is self._training:
+                    self._refresh()
+        elif time.monotonic() >= self._due and not self._painting.is_alive():
+            # Drawn by the training thread, a picture would hold up training.
+            self._painting = threading.Thread(
+                target=self._paint, args=(training,), daemon=True
+            )
+            self._painting.start()
+
+    def _paint(self, training):
         with self._lock:
             # After a reset, an old race must not paint over the new one.
-            if training is not self._training:
-                return
-            if training.state != "running":
-                self._refresh()
+            if training is not self._training or training.state != "running":
                 return
             now = time.monotonic()
-            if now < self._due:
-                return
             self._due = max(now, self._due + _SECONDS_BETWEEN_PICTURES)
             is_new = now - self._said >= _SECONDS_BETWEEN_WORDS
             self.picture.value = self._picture.draw(self.results, is_new=is_new)
