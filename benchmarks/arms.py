@@ -18,6 +18,7 @@ from dni_lesson.workers.threads import run_on_threads
 
 import keras
 import numpy as np
+from inputs import arrays
 from served import Served
 
 DEPTH, SECONDS, QUEUE = 8, 1.5, 64
@@ -53,10 +54,10 @@ def loss():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def arrays(examples):
-    rng = np.random.default_rng(0)
-    x = rng.random((examples, 784), dtype="float32")
-    return x, rng.integers(10, size=examples)
+def plain(net):
+    """Returns the layers of a net as Keras has them, without modules."""
+    layers = [layer for one in net.modules for layer in one.layers]
+    return keras.Sequential([keras.Input((784,)), *layers])
 
 
 class TeamArm:
@@ -120,9 +121,7 @@ def fits(width, batch):
 def serve(width, batch):
     """Trains an epoch for every line that comes in; answers its seconds."""
     ours, net = (dni.mlp(DEPTH, width, "backprop") for _ in range(2))
-    layers = [layer for one in net.modules for layer in one.layers]
-    plain = keras.Sequential([keras.Input((784,)), *layers])
-    models = dict(zip(FITS, (ours, plain), strict=True))
+    models = dict(zip(FITS, (ours, plain(net)), strict=True))
     for model in models.values():
         model.compile("adam", loss())
     steps = max(96, 4096 // batch)

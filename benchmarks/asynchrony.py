@@ -43,7 +43,8 @@ from dni_lesson.timetable import timetable
 
 import numpy as np
 import rows
-from arms import FITS, QUEUE, TeamArm, arrays, cut_model, cut_sizes, fits
+from arms import FITS, QUEUE, TeamArm, cut_model, cut_sizes, fits
+from inputs import arrays
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/asynchrony.csv"
 KEY = ["table", "width", "batch", "workers", "delay_ms"]

@@ -33,7 +33,8 @@ import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
 
 import rows
-from arms import QUEUE, arrays, cut_model, cut_sizes
+from arms import QUEUE, cut_model, cut_sizes
+from inputs import arrays
 from served import Served
 
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/link.csv"

@@ -30,29 +30,22 @@ import shlex
 import sys
 import time
 
+from inputs import arrays
+
 RESULTS = pathlib.Path(__file__).parent.parent / "data/results/speed.csv"
 BATCH_SIZE, STEPS = 256, 234
 
 
-def examples():
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    x = rng.random((BATCH_SIZE * STEPS, 784), dtype="float32")
-    return x, rng.integers(10, size=len(x))
-
-
 def compiled(model):
-    import keras
+    from arms import loss
 
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss)
+    model.compile("adam", loss())
     return model
 
 
 def fit_arm(model):
     """Returns a function that trains an epoch and returns its seconds."""
-    x, y = examples()
+    x, y = arrays(BATCH_SIZE * STEPS)
 
     def epoch():
         start = time.perf_counter()
@@ -65,11 +58,9 @@ def fit_arm(model):
 def keras_arm():
     import dni_lesson as dni
 
-    import keras
+    from arms import plain
 
-    modules = dni.mlp(rule="backprop").modules
-    layers = [layer for module in modules for layer in module.layers]
-    return fit_arm(compiled(keras.Sequential([keras.Input((784,)), *layers])))
+    return fit_arm(compiled(plain(dni.mlp(rule="backprop"))))
 
 
 def our_arm(rule):
@@ -85,7 +76,7 @@ def workers_arm():
 
     devices = dni.worker_devices(2)
     model = compiled(dni.mlp(rule="cdni"))
-    x, y = examples()
+    x, y = arrays(BATCH_SIZE * STEPS)
 
     def epoch():
         ends = []
@@ -120,7 +111,7 @@ def torch_arm():
     model = torch.nn.Sequential(*layers, torch.nn.Linear(256, 10))
     optimizer = torch.optim.Adam(model.parameters())
     loss_function = torch.nn.CrossEntropyLoss()
-    x, y = map(torch.tensor, examples())
+    x, y = map(torch.tensor, arrays(BATCH_SIZE * STEPS))
 
     def epoch():
         start = time.perf_counter()

@@ -18,7 +18,7 @@ from dni_lesson.panels.controls import (
 from dni_lesson.panels.panel import Panel
 from dni_lesson.panels.race_picture import AXES, RacePicture
 from dni_lesson.panels.race_settings import Settings, as_code, fields
-from dni_lesson.panels.race_words import NAMES, in_words
+from dni_lesson.panels.race_words import NAMES, in_words, standing
 from dni_lesson.panels.racing import TURNS, Log, race
 from dni_lesson.panels.training import Background
 
@@ -208,9 +208,8 @@ class RacePanel(Panel):
                     self._refresh()
         elif time.monotonic() >= self._due and not self._painting.is_alive():
             # Drawn by the training thread, a picture would hold up training.
-            self._painting = threading.Thread(
-                target=self._paint, args=(training,), daemon=True
-            )
+            paint = functools.partial(self._paint, training)
+            self._painting = threading.Thread(target=paint, daemon=True)
             self._painting.start()
 
     def _paint(self, training):
@@ -247,14 +246,5 @@ class RacePanel(Panel):
             text = f"{type(error).__name__}: {error}"
             self.say(f"An error ended the race. {text}", role="alert")
             return
-        results = in_words(self.results)
-        self.say(f"{because} {self._standing()} {results}".strip())
-
-    def _standing(self):
-        if self.state == "ready":
-            return "Ready: press Run."
-        done = [len(rows["epoch"]) for rows in self.history.values()]
-        if not self.results.losses:
-            return "Running: Keras prepares each network for some seconds."
-        epoch = min(done) if len(done) == len(self.settings.rules) else 0
-        return f"{self.state.capitalize()}: {epoch} of {self._epochs} epochs."
+        now = standing(self.state, self.settings, self.results)
+        self.say(f"{because} {now} {in_words(self.results)}".strip())

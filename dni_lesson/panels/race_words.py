@@ -43,6 +43,23 @@ def in_words(log):
     )
 
 
+def standing(state, settings, log):
+    """Returns a sentence on how far a race has come.
+
+    Args:
+        state: String, see `RacePanel.state`.
+        settings: `Settings` of the race.
+        log: `Log`.
+    """
+    if state == "ready":
+        return "Ready: press Run."
+    if not log.losses:
+        return "Running: Keras prepares each network for some seconds."
+    done = [len(rows["epoch"]) for rows in log.history.values()]
+    epoch = min(done) if len(done) == len(settings.rules) else 0
+    return f"{state.capitalize()}: {epoch} of {settings.epochs} epochs."
+
+
 def reading_line(rows):
     """Returns what a rule reads in the ten digits, a cell for each.
 

@@ -51,11 +51,11 @@ class LowerStage(Stage):
             input_gradient=not self.part.is_first,
         )
 
-        def arriving(g):
-            return [g, *([tf.ones(())] * (len(outputs) - 1))]
+        def pull(residuals, g):
+            return backward(residuals, [g, *[tf.ones(())] * (len(outputs) - 1)])
 
         def update(residuals, g):
-            below, gradients = backward(residuals, arriving(g))
+            below, gradients = pull(residuals, g)
             self.optimizers[0].apply(gradients, self.variables)
             return below
 
@@ -74,12 +74,7 @@ class LowerStage(Stage):
         elif self.microbatches == 1:
             self.add("update", update, residuals, out)
         else:
-            _, gradients = self.add(
-                "backward",
-                lambda r, g: backward(r, arriving(g)),
-                residuals,
-                out,
-            )
+            _, gradients = self.add("backward", pull, residuals, out)
             self.make_apply(gradients)
         return out
 
