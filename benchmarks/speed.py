@@ -18,7 +18,8 @@ epoch each in a round, so that a busy moment of the machine hits them alike:
   and prints its seconds.
 
 Read the ratios, which are medians over rounds of the ratio inside a round. Rows
-go to data/results/speed.csv; `--rounds 0` prints the table of those there.
+go to data/results/speed.csv; rounds that are there already are
+not run again, and `--rounds 0` only prints the table.
 """
 
 import argparse
@@ -165,10 +166,15 @@ def measure(programs, rounds):
         for arm in arms.values():
             arm.ask()  # Warm-up and compilation.
         for number in range(1, rounds + 1):
+            if rows.has(RESULTS, round=number):
+                continue
+            found = []
             for name, arm in arms.items():
                 ms = round(1e3 * arm.ask() / STEPS, 3)
-                row = {"arm": name, "round": number, "ms": ms, **machine}
-                rows.append(RESULTS, [row])
+                found.append(
+                    {"arm": name, "round": number, "ms": ms, **machine}
+                )
+            rows.append(RESULTS, found)
 
 
 def report():
