@@ -1,6 +1,7 @@
 """One network in a race: kept between races, put back at their start."""
 
 import functools
+import math
 
 from dni_lesson.benchmark.arms import layer_call
 from dni_lesson.costs import crosses
@@ -47,68 +48,88 @@ class Racer:
         count = len(self.model.modules)
         if by_module:
             self._optimizers = [keras.optimizers.Adam() for _ in range(count)]
-            self._calls = [self._one(k) for k in range(count)]
+            calls = [
+                layer_call(self.model, k, one, jit_compile=False)
+                for k, one in enumerate(self._optimizers)
+            ]
             self._layers = 1
         else:
             self._optimizers = [self.model.optimizer]
-            self._calls = [self._all]
+            calls = [self._update_all]
             learns = all(map(crosses, self.model.interfaces))
             self._layers = count if learns else 1  # `local`: the top alone.
-        self.calls = len(self._calls)
+        self.calls = len(calls)
+        self._turn = _turn(calls)
+        # Traced on no batches at all, so that no iteration has to.
+        self.train(
+            np.empty((0, 1, 784), "float32"),
+            np.empty((0, 1), "int64"),
+            np.empty((0, self.calls), bool),
+        )
 
-    def restart(self, seed, learning_rate, x, y):
+    def restart(self, seed, learning_rate):
         """Puts back everything that training has changed.
 
         Args:
             seed: Integer, of the initial weights.
             learning_rate: Float.
-            x, y: A batch, on which all calls are traced if they are new, so
-                that no iteration has to.
         """
-        for call in self._calls:
-            call(x, y)
         self.model.set_weights(self._fresh(seed=seed).get_weights())
         for optimizer in self._optimizers:
             for variable in optimizer.variables:
                 variable.assign(keras.ops.zeros_like(variable))
             optimizer.learning_rate = learning_rate
 
-    def step(self, x, y, due):
-        """Takes one iteration.
+    def train(self, x, y, due):
+        """Takes some iterations, without a return to Python between them.
 
         Args:
-            x: Float32 array `(batch, 784)`.
-            y: Integer array `(batch,)`.
-            due: Boolean array `(calls,)`: which calls to make.
+            x: Float32 array `(steps, batch, 784)`.
+            y: Integer array `(steps, batch)`.
+            due: Boolean array `(steps, calls)`: which calls to make.
 
         Returns:
-            `updates, loss`: how many layers were updated, and the mean training
-            loss, `nan` unless the last module was among them.
+            `updates, losses`: how many layers were updated, and a float array
+            `(steps,)`, the mean training loss of each batch, `nan` unless the
+            last module was updated.
         """
-        losses = [self._calls[k](x, y) for k in np.flatnonzero(due)]
-        loss = losses[-1] if due[-1] else float("nan")
-        return self._layers * len(losses), loss
+        losses = self._turn(x, y, due).numpy()
+        return self._layers * int(due.sum()), losses
 
-    def _all(self, x, y):
+    def _update_all(self, x, y):
         self.model.reset_metrics()
-        return float(self.model.train_on_batch(x, y))
+        return self.model.train_step((x, y))
 
-    def _one(self, k):
-        update = layer_call(
-            self.model, k, self._optimizers[k], jit_compile=False
-        )
-        # Called by itself, the `tf.function` of a fifth module would be taken
-        # for one that is traced too often, and warn.
-        traced = {}
 
-        def call(x, y):
-            x, y = tf.constant(x), tf.constant(y)
-            if x.shape not in traced:
-                traced[x.shape] = update.get_concrete_function(x, y)
-            logs = traced[x.shape](x, y)  # Only of the last module.
-            return float(logs["loss"]) if logs else float("nan")
+def _turn(calls):
+    """Returns the compiled function that makes the calls that are due."""
 
-        return call
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, None, 784), tf.float32),
+            tf.TensorSpec((None, None), tf.int64),
+            tf.TensorSpec((None, len(calls)), tf.bool),
+        ],
+        autograph=False,
+    )
+    def turn(x, y, due):
+        def update(k, x, y):
+            logs = calls[k](x, y)  # Those of a layer below the top are None.
+            return logs["loss"] if logs else math.nan
+
+        def step(_, batch):
+            x, y, due = batch
+            for k in range(len(calls)):
+                loss = tf.cond(
+                    due[k],
+                    functools.partial(update, k, x, y),
+                    lambda: tf.constant(math.nan),
+                )
+            return loss
+
+        return tf.scan(step, (x, y, due), math.nan, parallel_iterations=1)
+
+    return turn
 
 
 # Keras traces a training step in seconds, once for each network. Keeping the

@@ -6,6 +6,7 @@ side by side.
 """
 
 import functools
+import math
 import time
 
 from dni_lesson.data import load_digits
@@ -84,7 +85,7 @@ def race(settings, log, stop):
     Args:
         settings: `Settings`; the batch size must divide the 4,000 digits.
         log: `Log`, which grows.
-        stop: A `threading.Event` that ends the race after the present step.
+        stop: A `threading.Event` that ends the race after the present turn.
 
     Yields:
         Boolean after each turn: whether all rules have come equally far.
@@ -102,11 +103,10 @@ def race(settings, log, stop):
                 if stop.is_set():
                     return
                 one = _racer(rule, settings)
-                steps = [(x[batches[t]], y[batches[t]], due[t]) for t in turn]
+                rows = batches[turn]
                 if rule not in log.losses:
-                    seed, rate = settings.seed, settings.learning_rate
-                    one.restart(seed, rate, *steps[0][:2])
-                log.add_turn(rule, *_train(one, steps, stop))
+                    one.restart(settings.seed, settings.learning_rate)
+                log.add_turn(rule, *_train(one, x[rows], y[rows], due[turn]))
                 if is_last and not stop.is_set():
                     _measure(one, rule, epoch, (x, y), test, log)
                 yield rule == settings.rules[-1]
@@ -122,20 +122,14 @@ def _racer(rule, settings):
     )
 
 
-def _train(one, steps, stop):
+def _train(one, x, y, due):
     """Returns how many steps, updates and seconds it took, and the loss."""
-    done, losses = [], []
     start = time.perf_counter()
-    for x, y, due in steps:
-        if stop.is_set():
-            break
-        updates, loss = one.step(x, y, due[: one.calls])
-        done.append(updates)
-        losses.append(loss)
+    updates, losses = one.train(x, y, due[:, : one.calls])
     seconds = time.perf_counter() - start
-    known = [loss for loss in losses if loss == loss]
-    mean = sum(known) / len(known) if known else float("nan")
-    return len(done), sum(done), seconds, mean
+    known = losses[~np.isnan(losses)]
+    loss = float(known.mean()) if known.size else math.nan
+    return len(x), updates, seconds, loss
 
 
 def _measure(one, rule, epoch, train, test, log):
