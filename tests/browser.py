@@ -44,8 +44,11 @@ _ALL_CELLS_HAVE_RUN = r"""count => {
 }"""
 # Counts in `window.pictures` how often a panel's picture changes from now on.
 COUNT_PICTURES = """panel => { window.pictures = 0;
-  panel.querySelector('img').addEventListener('load',
-    () => { window.pictures += 1; }) }"""
+  const count = () => { window.pictures += 1; };
+  panel.querySelector('img').addEventListener('load', count);
+  const live = panel.querySelector('.dni-live');
+  const parts = {childList: true, subtree: true};
+  if (live) new MutationObserver(count).observe(live, parts); }"""
 
 
 def find_chromium():

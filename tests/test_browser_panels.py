@@ -33,6 +33,13 @@ UNNAMED = """panel => [...panel.querySelectorAll(
         ?.textContent.trim()))
   .map(one => one.outerHTML)"""
 CHANGED = "([panel, old]) => panel.querySelector('img').src !== old"
+# Whether what is live lies exactly on the picture of the axes.
+COVERS = """panel => {
+  const [below, above] = ['img', '.dni-live svg'].map(
+    one => panel.querySelector(one)?.getBoundingClientRect());
+  return below && above && below.width > 0
+    && ['x', 'y', 'width', 'height'].every(
+      side => Math.abs(below[side] - above[side]) < 1) }"""
 
 
 class Page:
@@ -193,8 +200,13 @@ def test_a_race_runs_while_other_cells_run(open_page, server, subshells):
     page.run(1).get_by_text("42").wait_for()
     page.run(2).get_by_text("training threads: 1").wait_for()
     page.wait_for("Running: ")
+    for width in (1024, 1280):
+        page.page.set_viewport_size({"width": width, "height": 1500})
+        page.page.wait_for_function(COVERS, arg=page.panel.element_handle())
+        page.lab.screenshot(f"race_{subshells}_{width}")
     page.press("Pause")
     page.wait_for("Paused: ")
+    assert page.panel.locator(".dni-live svg").count() == 0
     page.press("Step")
     picture = page.picture()
     page.wait_for_other_picture(picture)

@@ -80,21 +80,15 @@ def test_stop_from_another_thread_ends_a_blocking_run():
     assert panel.state == "stopped"
 
 
-def test_training_goes_on_while_a_picture_is_drawn(panel, monkeypatch):
-    went_on, draw = [], RacePicture.draw
-
-    def draw_slowly(self, log, *args, **kwargs):
-        if panel.state == "running" and log.losses:
-            seen = log.losses
-            wait_for(lambda: log.losses is not seen or panel.state != "running")
-            went_on.append(log.losses is not seen)
-        return draw(self, log, *args, **kwargs)
-
-    monkeypatch.setattr(RacePicture, "draw", draw_slowly)
-    monkeypatch.setattr(race, "_SECONDS_BETWEEN_PICTURES", 0)
+def test_curves_lie_on_the_axes_only_while_it_runs():
+    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
+    empty = panel.picture.value
     panel.run()
+    wait_for(lambda: "<path" in panel.live.value)
+    panel.stop()
     assert panel.join(WAIT)
-    assert panel.state == "finished" and any(went_on)
+    assert panel.live.value == ""
+    assert panel.picture.value != empty
 
 
 def test_a_new_setting_resets_a_race_and_says_so(panel):
@@ -117,6 +111,7 @@ def test_reset_during_a_race_leaves_the_picture_empty(panel):
     assert running.join(WAIT)
     assert panel.state == "ready"
     assert panel.picture.value == empty
+    assert panel.live.value == ""
 
 
 def test_another_rule_gets_a_picture_of_its_own(panel):
@@ -146,6 +141,20 @@ def test_an_error_in_the_thread_is_shown_as_text(panel, monkeypatch):
     assert "OSError: no &lt;digits&gt; here" in panel.words.value
     with pytest.raises(OSError, match="digits"):
         panel.run(blocking=True)
+
+
+def test_an_error_in_a_picture_is_shown_as_text(panel, monkeypatch):
+    def fail(self, log):
+        if log.losses:
+            raise OSError("no ink")
+        return ""
+
+    monkeypatch.setattr(RacePicture, "live", fail)
+    monkeypatch.setattr(race, "_SECONDS_BETWEEN_PICTURES", 0)
+    with pytest.raises(OSError, match="ink"):
+        panel.run(blocking=True)
+    assert panel.state == "failed"
+    assert "An error ended the race. OSError: no ink" in panel.words.value
 
 
 def test_a_second_race_stops_the_first(panel):

@@ -17,7 +17,7 @@ from races import log as log
 def test_curves_hold_what_was_measured(log, axis, ends):
     settings = Settings(depth=3, rules=("backprop", "cdni"))
     picture = RacePicture(settings, axis)
-    picture.draw(log)
+    picture.whole(log)
     points = {
         key: [list(values) for values in curve.get_data()]
         for key, curve in picture.curves.items()
@@ -33,39 +33,42 @@ def test_readings_say_what_is_wrong(log):
     picture = RacePicture(
         Settings(depth=3, rules=("backprop", "cdni")), "iterations"
     )
-    picture.draw(log)
+    picture.whole(log)
     assert "✗" not in picture.readings["backprop"].get_text()
     assert picture.readings["backprop"].get_text().split() == list("0123456789")
     assert picture.readings["cdni"].get_text().count("5 ✗") == 9
 
 
-def test_curves_are_drawn_into_what_stays(log):
+def test_the_live_picture_is_the_axes_and_what_is_not_in_them(log):
     picture = RacePicture(Settings(depth=3, rules=("cdni",)), "iterations")
-    empty = picture.draw(racing.Log())
-    drawn = picture.draw(log)
-    assert drawn != empty
-    assert picture.draw(racing.Log()) == empty
-    assert picture.draw(log, is_new=False) != drawn  # Old readings.
-    assert picture.draw(log) == drawn
+    empty = picture.whole(racing.Log())
+    assert picture.axes_alone() == empty
+    assert "<path" not in picture.live(racing.Log())
+    live = picture.live(log)
+    assert live.count("<path") == 1 + 2 * 3  # Loss; points in the others.
+    assert live.count("✗") == 9
+    assert picture.axes_alone() == empty
+    assert picture.whole(log) != empty
+    assert picture.whole(racing.Log()) == empty
 
 
-def test_layers_drawn_one_after_the_other_make_the_whole_picture(log):
+def test_the_axis_grows_before_a_curve_leaves_it(log):
+    settings = Settings(depth=3, rules=("cdni",), epochs=1)
+    picture = RacePicture(settings, "iterations")
+    picture.make_room(log)
+    before = picture.axes_alone()
+    log.add_turn("cdni", 1, 3, 0.1, 0.5)  # An epoch has 40 iterations.
+    assert picture.make_room(log)
+    assert picture.axes[0].get_xlim()[1] > 41
+    assert picture.axes_alone() != before
+    assert not picture.make_room(log)
+
+
+def test_the_whole_picture_does_not_depend_on_those_before(log):
     settings = Settings(depth=3, rules=("backprop", "cdni"))
-    grown, growing = RacePicture(settings, "iterations"), racing.Log()
-    grown.draw(growing)
-    for rule, rows in log.losses.items():
-        for loss in rows["loss"]:
-            growing.add_turn(rule, 20, 60, 0.25, loss)
-            grown.draw(growing, is_new=False)
-    growing.history = log.history
-    grown.draw(growing, is_new=False)
-    growing.add_turn("cdni", 20, 60, 0.25, 0.3)
-    drawn = grown.draw(growing)
-    assert drawn == RacePicture(settings, "iterations").draw(growing)
-    growing.add_turn("cdni", 20, 60, 0.25, 0.2)
-    reading = growing.history["cdni"]["reading"][-1]
-    row = {"val_accuracy": 0.5, "cosine": [0.2, 0.8], "reading": reading}
-    growing.add_epoch("cdni", epoch=2, **row)
-    # The readings are as before, so it is the whole picture again.
-    drawn = grown.draw(growing, is_new=False)
-    assert drawn == RacePicture(settings, "iterations").draw(growing)
+    used = RacePicture(settings, "iterations")
+    used.whole(racing.Log())
+    used.make_room(log)
+    used.live(log)
+    drawn = RacePicture(settings, "iterations").whole(log)
+    assert used.whole(log) == drawn

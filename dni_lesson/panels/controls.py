@@ -20,6 +20,14 @@ def row(controls):
     return widgets.HBox(list(controls), layout=layout)
 
 
+def stack(widget, above):
+    """Returns a box in which one widget lies on another."""
+    for one in (widget, above):
+        one.layout.grid_area = "1 / 1 / 2 / 2"
+        one.layout.margin = "0"  # Widths in percent leave no room for it.
+    return widgets.GridBox([widget, above])
+
+
 def slider(description, low, high, value, step=1, **kwargs):
     """Returns a labelled slider that acts when it is let go."""
     kind = widgets.FloatSlider if isinstance(step, float) else widgets.IntSlider

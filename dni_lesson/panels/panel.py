@@ -12,7 +12,7 @@ import struct
 import threading
 import zlib
 
-from dni_lesson.panels.controls import grid, row
+from dni_lesson.panels.controls import grid, row, stack
 
 import ipywidgets as widgets
 import numpy as np
@@ -32,16 +32,18 @@ class Panel(widgets.VBox):
         name: String, what the panel is; its `repr` is `<name>`.
         controls: List of widgets, from top to bottom.
         below: List of widgets below the words. Default: none.
+        above: Widget that lies on the picture. Default: none.
     """
 
-    def __init__(self, name, controls, below=()):
+    def __init__(self, name, controls, below=(), above=None):
         self._name = name
         # Without width="auto" a box stretches its images.
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(width="auto", max_width="100%")
         )
         self.words = widgets.HTML()
-        super().__init__([*controls, self.picture, self.words, *below])
+        shown = stack(self.picture, above) if above else self.picture
+        super().__init__([*controls, shown, self.words, *below])
         self.add_class("dni-panel")
 
     def show(self, picture, words):

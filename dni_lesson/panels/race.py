@@ -22,7 +22,9 @@ from dni_lesson.panels.race_words import NAMES, in_words, standing
 from dni_lesson.panels.racing import TURNS, Log, race
 from dni_lesson.panels.training import Background
 
-_SECONDS_BETWEEN_PICTURES = 0.095
+import ipywidgets as widgets
+
+_SECONDS_BETWEEN_PICTURES = 0.097
 _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
 
 
@@ -55,7 +57,6 @@ class RacePanel(Panel):
     # The `Background` of the present race; `close` may come before any.
     _training = None
     _drawn_for = None  # Settings and x-axis of the present picture.
-    _painting = threading.Thread()  # The one that draws the next picture.
 
     def __init__(self, **settings):
         initial = Settings(**settings)
@@ -75,6 +76,8 @@ class RacePanel(Panel):
         acts = (self._run_or_pause, self.step, self.stop, self.reset)
         names = ("Run", "Step", "Stop", "Reset")
         self.buttons = dict(zip(names, map(button, names, acts), strict=True))
+        # What changes while a race goes on, as SVG on a picture of the rest.
+        self.live = widgets.HTML().add_class("dni-live")
         super().__init__(
             "Race panel: loss, test accuracy and gradient cosine of the rules",
             [
@@ -83,6 +86,7 @@ class RacePanel(Panel):
                 row(self.buttons.values()),
             ],
             [self.code],
+            self.live,
         )
         for control in (*self.fields.values(), *self.rules.values()):
             control.observe(self._on_setting, names="value")
@@ -135,7 +139,7 @@ class RacePanel(Panel):
             self._training.pause()
 
     def stop(self):
-        """Ends the race after the present training step."""
+        """Ends the race after the present turn."""
         if self.state in ("running", "paused"):
             self.say("Stopping.")
             self._training.stop()
@@ -200,40 +204,42 @@ class RacePanel(Panel):
             self._refresh()
 
     def _on_training(self, training):
-        if training.state != "running":
-            if self._painting.is_alive():
-                self._painting.join()
-            with self._lock:
-                if training is self._training:
-                    self._refresh()
-        elif time.monotonic() >= self._due and not self._painting.is_alive():
-            # Drawn by the training thread, a picture would hold up training.
-            paint = functools.partial(self._paint, training)
-            self._painting = threading.Thread(target=paint, daemon=True)
-            self._painting.start()
-
-    def _paint(self, training):
+        if training.state == "running" and time.monotonic() < self._due:
+            return
         with self._lock:
-            # After a reset, an old race must not paint over the new one.
-            if training is not self._training or training.state != "running":
+            # After a reset, an old race must not draw over the new one.
+            if training is not self._training:
                 return
-            now = time.monotonic()
-            self._due = max(now, self._due + _SECONDS_BETWEEN_PICTURES)
-            is_new = now - self._said >= _SECONDS_BETWEEN_WORDS
-            self.picture.value = self._picture.draw(self.results, is_new=is_new)
-            if is_new:
-                self._tell()
+            if training.state == "running":
+                self._go_along()
+            else:
+                self._refresh()
+
+    def _go_along(self):
+        """Shows how far a running race has come; `_lock` must be held."""
+        now = time.monotonic()
+        self._due = max(now, self._due + _SECONDS_BETWEEN_PICTURES)
+        if self._picture.make_room(self.results):
+            self.picture.value = self._picture.axes_alone()
+        self.live.value = self._picture.live(self.results)
+        if now - self._said >= _SECONDS_BETWEEN_WORDS:
+            self._tell()
 
     def _refresh(self, because=""):
         """Shows where the race stands; `_lock` must be held."""
         wanted = self.settings, self.axis.value
         if wanted != self._drawn_for:  # New axes take long to draw.
             self._picture, self._drawn_for = RacePicture(*wanted), wanted
-        goes_on = self.state in ("ready", "running")
-        self.picture.value = self._picture.draw(self.results, goes_on)
+        running = self.state == "running"
+        if running:
+            self._picture.make_room(self.results)
+            self.picture.value = self._picture.axes_alone()
+            self.live.value = self._picture.live(self.results)
+        else:
+            self.picture.value = self._picture.whole(self.results)
+            self.live.value = ""
         self._due = time.monotonic() + _SECONDS_BETWEEN_PICTURES
         self._tell(because)
-        running = self.state == "running"
         labels = {"running": "Pause", "paused": "Resume"}
         self.buttons["Run"].description = labels.get(self.state, "Run")
         self.buttons["Step"].disabled = running

@@ -1,14 +1,15 @@
-"""The picture of a race, fast enough to be drawn while training goes on.
+"""The picture of a race: a whole one, and a live one that costs little.
 
-It is a pile of layers: axes and whatever else stays, the readings, the curves
-that grow once an epoch, those that grow each turn. The pixels below each layer
-are kept, so a new picture costs the layers above the lowest one that changed:
-some milliseconds, where drawing everything takes a hundred.
+While training goes on, curves and readings are SVG on a still picture of the
+axes. It takes kernel and browser some milliseconds together; a whole picture
+would take many, and both cores from training, to be drawn, packed, unpacked and
+painted.
 """
 
 import math
 
 from dni_lesson import plots
+from dni_lesson.panels.overlay import svg
 from dni_lesson.panels.panel import encode
 from dni_lesson.panels.race_words import LETTERS, NAMES, reading_line
 from dni_lesson.panels.racer import PREDICTING
@@ -26,7 +27,7 @@ AXES = {
     "training seconds": "seconds",
 }
 _SECONDS = 4.0  # Where an axis of seconds ends at first.
-_EPOCHS = 20  # The longest race that has its whole axis from the start.
+_EPOCHS = 40  # The longest race that has its whole axis from the start.
 _DASHES = {"dni": "-.", "local": ":"}
 _LEGEND = {
     "fontsize": 8,
@@ -74,37 +75,47 @@ class RacePicture:
         self.axes = [self._figure.add_subplot(place) for place in places]
         self.curves = self._add_curves()
         self.readings = self._add_digits(height)
-        self._below, self._history = [None] * 3, None
 
-    def draw(self, log, has_room=True, is_new=True):
-        """Draws what has been measured.
+    def make_room(self, log):
+        """Lets the x-axis end beyond what has been measured.
 
         Args:
             log: `Log`.
-            has_room: Boolean, whether the race goes on, so that the x-axis ends
-                beyond it. Default `True`.
-            is_new: Boolean, whether the readings are drawn anew, which takes
-                longer than all curves together. Default `True`.
 
         Returns:
-            Bytes, a PNG.
+            Boolean, whether it ends elsewhere than before.
         """
-        end = self._end_of(log)
-        if has_room:
-            room = self._room
-            while room < end:
-                room *= 2
-            end = room
-        if self._show_until(end) or is_new:
-            lowest = 0
-        else:
-            lowest = 1 if log.history is not self._history else 2
-        self._history = log.history
-        layers = (self._draw_readings, self._draw_epochs, self._draw_losses)
-        self._canvas.restore_region(self._below[lowest])
-        for number in range(lowest, len(layers)):
-            self._below[number] = self._pixels()
-            layers[number](log)
+        end, before = self._room, self._end
+        while end < self._end_of(log):
+            end *= 2
+        self._show_until(end)
+        return end != before
+
+    def axes_alone(self):
+        """Returns the PNG of what stays while a race goes on."""
+        self._canvas.draw()  # All that is not animated.
+        return encode(self._canvas)
+
+    def live(self, log):
+        """Returns the SVG of what changes, to lie on `axes_alone`.
+
+        Args:
+            log: `Log`, for which there is room.
+        """
+        self._update(log)
+        return svg(self._figure, self.curves.values(), self.readings.values())
+
+    def whole(self, log):
+        """Returns the PNG of all that has been measured.
+
+        Args:
+            log: `Log`, with which the x-axis ends.
+        """
+        self._show_until(self._end_of(log))
+        self._update(log)
+        self._canvas.draw()
+        for artist in (*self.curves.values(), *self.readings.values()):
+            self._figure.draw_artist(artist)
         return encode(self._canvas)
 
     def _end_of(self, log):
@@ -112,34 +123,15 @@ class RacePicture:
         return max(ends, default=0) or self._room
 
     def _show_until(self, end):
-        """Returns whether the x-axis had to be drawn anew."""
-        if end == self._end:
-            return False
+        self._end = end
         for ax in self.axes:
             ax.set_xlim(0, 1.02 * end)
-        self._canvas.draw()  # All that is not animated.
-        self._below[0], self._end = self._pixels(), end
-        return True
 
-    def _pixels(self):
-        return self._canvas.copy_from_bbox(self._figure.bbox)
-
-    def _draw_readings(self, log):
+    def _update(self, log):
+        for key, curve in self.curves.items():
+            curve.set_data(*self._points(log, *key))
         for rule, text in self.readings.items():
             text.set_text(reading_line(log.history.get(rule)))
-            self._figure.draw_artist(text)
-
-    def _draw_epochs(self, log):
-        self._draw_curves(log, lambda what: what != "loss")
-
-    def _draw_losses(self, log):
-        self._draw_curves(log, lambda what: what == "loss")
-
-    def _draw_curves(self, log, are_due):
-        for key, curve in self.curves.items():
-            if are_due(key[0]):
-                curve.set_data(*self._points(log, *key))
-                self._figure.draw_artist(curve)
 
     def _points(self, log, what, rule):
         rows = (log.losses if what == "loss" else log.history).get(rule)
