@@ -24,7 +24,7 @@ from dni_lesson.panels.training import Background
 
 import ipywidgets as widgets
 
-_SECONDS_BETWEEN_PICTURES = 0.097
+_SECONDS_BETWEEN_PICTURES = 0.094
 _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
 
 
