@@ -135,7 +135,14 @@ def _draw_distributions(axes, true, synthetic):
         )
     axes.set(xlabel="value of the gradient", ylabel="number of values")
     axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
-    axes.legend(frameon=False)
+    # The middle is full, and so are both sides below.
+    axes.legend(
+        loc="upper left",
+        fontsize=9,
+        frameon=False,
+        borderpad=0,
+        handlelength=1,
+    )
     axes.spines[["top", "right"]].set_visible(False)
 
 
