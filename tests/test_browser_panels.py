@@ -54,7 +54,12 @@ class Page:
     def __init__(self, chromium, server, root, name, *sources):
         cells = [v4.new_code_cell(source) for source in sources]
         browser.store(cells, root / f"{name}.ipynb")
-        self.lab = browser.Lab(chromium, server, root, f"{name}.ipynb")
+        self._where = chromium, server, root, f"{name}.ipynb"
+        self.open()
+
+    def open(self):
+        """Opens the notebook in a page of its own."""
+        self.lab = browser.Lab(*self._where)
         self.page = self.lab.page
         self.page.set_default_timeout(SECONDS * 1000)
         self.panel = self.page.locator(".dni-panel").first
@@ -257,6 +262,26 @@ def test_a_reloaded_page_finds_its_race_running(open_page):
     page.press("Stop")
     page.wait_for("Stopped: ")
     page.close("reload")
+
+
+def test_a_closed_page_leaves_its_race_running_beside_another(open_page):
+    closed, other = open_page("closed", RACE, THREADS), open_page("open", RACE)
+    for page in (closed, other):
+        page.run()
+        page.press("Run")
+        page.count_pictures(at_least=3)
+    closed.count_pictures(at_least=3)
+    closed.lab.save()
+    closed.lab.close()
+    other.count_pictures(at_least=3)
+    closed.open()
+    closed.wait_for("Running: ")
+    for page in (closed, other):
+        page.press("Stop")
+        page.wait_for("Stopped: ")
+    closed.run(1).get_by_text("training threads: 0").wait_for()
+    other.close("open")
+    closed.close("closed")
 
 
 def test_a_restarted_kernel_begins_anew(open_page):
