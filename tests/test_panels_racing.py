@@ -47,6 +47,22 @@ def test_stochastic_updates_move_a_part_of_the_modules():
     assert log.history["cdni"]["val_accuracy"][-1] > 0.3
 
 
+@pytest.mark.parametrize("due", [(True, False), (False, True), (True, True)])
+def test_only_the_modules_that_are_due_learn(due):
+    one = racer("cdni", 2, 32, by_module=True)
+    one.restart(seed=0, learning_rate=1e-3)
+    (x, y), _ = racing.load_digits()
+    before = [module.get_weights()[0] for module in one.model.modules]
+    # Two batches: a predictor says zero until it has learned from one.
+    batches = x[:200].reshape(2, 100, 784), y[:200].reshape(2, 100)
+    updates, losses = one.train(*batches, np.array([due, due]))
+    after = [module.get_weights()[0] for module in one.model.modules]
+    moved = [np.any(a != b) for a, b in zip(before, after, strict=True)]
+    assert moved == list(due)
+    assert updates == 2 * sum(due)
+    assert np.isfinite(losses).tolist() == 2 * [due[-1]]
+
+
 def test_readings_are_of_one_digit_of_each_kind():
     places, images = racing.samples()
     _, (x, y) = racing.load_digits()
