@@ -20,6 +20,11 @@ def row(controls):
     return widgets.HBox(list(controls), layout=layout)
 
 
+def sheet(name):
+    """Returns an empty widget for SVG, of a CSS class, to lie on a picture."""
+    return widgets.HTML().add_class(name)
+
+
 def stack(widget, above):
     """Returns a box in which one widget lies on another."""
     for one in (widget, above):

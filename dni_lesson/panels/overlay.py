@@ -6,7 +6,7 @@ A page shows a new SVG with a fraction of the work that a new picture takes.
 from matplotlib import rcParams
 from matplotlib.colors import to_hex
 
-_DASHES = {
+_PATTERNS = {
     "-": [],
     "-.": rcParams["lines.dashdot_pattern"],
     ":": rcParams["lines.dotted_pattern"],
@@ -66,7 +66,7 @@ def _line(line, height):
     pixels = line.figure.dpi / 72  # In a point.
     width, color = line.get_linewidth() * pixels, to_hex(line.get_color())
     look = f"stroke='{color}' stroke-width='{width:.1f}'"
-    pattern = _DASHES[line.get_linestyle()]
+    pattern = _PATTERNS[line.get_linestyle()]
     if pattern:
         dashes = " ".join(f"{width * one:.1f}" for one in pattern)
         look += f" stroke-dasharray='{dashes}'"

@@ -14,6 +14,7 @@ from dni_lesson.panels.controls import (
     grid,
     line,
     row,
+    sheet,
 )
 from dni_lesson.panels.panel import Panel
 from dni_lesson.panels.race_picture import AXES, RacePicture
@@ -21,8 +22,6 @@ from dni_lesson.panels.race_settings import Settings, as_code, fields
 from dni_lesson.panels.race_words import NAMES, in_words, standing
 from dni_lesson.panels.racing import TURNS, Log, race
 from dni_lesson.panels.training import Background
-
-import ipywidgets as widgets
 
 _SECONDS_BETWEEN_PICTURES = 0.094
 _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
@@ -76,8 +75,7 @@ class RacePanel(Panel):
         acts = (self._run_or_pause, self.step, self.stop, self.reset)
         names = ("Run", "Step", "Stop", "Reset")
         self.buttons = dict(zip(names, map(button, names, acts), strict=True))
-        # What changes while a race goes on, as SVG on a picture of the rest.
-        self.live = widgets.HTML().add_class("dni-live")
+        self.live = sheet("dni-live")
         super().__init__(
             "Race panel: loss, test accuracy and gradient cosine of the rules",
             [
@@ -210,40 +208,36 @@ class RacePanel(Panel):
             # After a reset, an old race must not draw over the new one.
             if training is not self._training:
                 return
-            if training.state == "running":
-                self._go_along()
-            else:
+            if training.state != "running":
                 self._refresh()
+                return
+            now = time.monotonic()
+            self._due = max(now, self._due + _SECONDS_BETWEEN_PICTURES)
+            self._draw()
+            if now - self._said >= _SECONDS_BETWEEN_WORDS:
+                self._tell()
 
-    def _go_along(self):
-        """Shows how far a running race has come; `_lock` must be held."""
-        now = time.monotonic()
-        self._due = max(now, self._due + _SECONDS_BETWEEN_PICTURES)
-        if self._picture.make_room(self.results):
+    def _draw(self, has_new_axes=False):
+        if self.state != "running":
+            self.picture.value = self._picture.whole(self.results)
+            self.live.value = ""
+            return
+        if self._picture.make_room(self.results) or has_new_axes:
             self.picture.value = self._picture.axes_alone()
         self.live.value = self._picture.live(self.results)
-        if now - self._said >= _SECONDS_BETWEEN_WORDS:
-            self._tell()
 
     def _refresh(self, because=""):
         """Shows where the race stands; `_lock` must be held."""
         wanted = self.settings, self.axis.value
         if wanted != self._drawn_for:  # New axes take long to draw.
             self._picture, self._drawn_for = RacePicture(*wanted), wanted
-        running = self.state == "running"
-        if running:
-            self._picture.make_room(self.results)
-            self.picture.value = self._picture.axes_alone()
-            self.live.value = self._picture.live(self.results)
-        else:
-            self.picture.value = self._picture.whole(self.results)
-            self.live.value = ""
+        self._draw(has_new_axes=True)
         self._due = time.monotonic() + _SECONDS_BETWEEN_PICTURES
         self._tell(because)
         labels = {"running": "Pause", "paused": "Resume"}
         self.buttons["Run"].description = labels.get(self.state, "Run")
-        self.buttons["Step"].disabled = running
-        self.buttons["Stop"].disabled = not (running or self.state == "paused")
+        self.buttons["Step"].disabled = self.state == "running"
+        self.buttons["Stop"].disabled = self.state not in labels
 
     def _tell(self, because=""):
         self._said = time.monotonic()

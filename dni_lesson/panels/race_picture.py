@@ -85,11 +85,10 @@ class RacePicture:
         Returns:
             Boolean, whether it ends elsewhere than before.
         """
-        end, before = self._room, self._end
-        while end < self._end_of(log):
-            end *= 2
-        self._show_until(end)
-        return end != before
+        room, end = self._room, self._end_of(log)
+        while room < end:
+            room *= 2
+        return self._show_until(room)
 
     def axes_alone(self):
         """Returns the PNG of what stays while a race goes on."""
@@ -123,9 +122,13 @@ class RacePicture:
         return max(ends, default=0) or self._room
 
     def _show_until(self, end):
+        """Returns whether the x-axis ended elsewhere before."""
+        if end == self._end:
+            return False
         self._end = end
         for ax in self.axes:
             ax.set_xlim(0, 1.02 * end)
+        return True
 
     def _update(self, log):
         for key, curve in self.curves.items():
