@@ -1,5 +1,6 @@
 """What every worker has: a part of the network and its compiled calls."""
 
+from dni_lesson.workers.calls import compiled
 from dni_lesson.workers.placement import (
     copied,
     on_device,
@@ -146,11 +147,7 @@ class Stage:
 
     def add(self, name, function, *examples):
         """Compiles and runs a function for one batch size."""
-        # A `tf.function` is called through its concrete function: the fifth
-        # one would be taken for one that is traced too often, and warn.
-        call = tf.function(
-            function, jit_compile=self.model.jit_compile, autograph=False
-        ).get_concrete_function(*examples)
+        call = compiled(function, examples, self.model.jit_compile)
         size = tf.nest.flatten(examples)[-1].shape[0]
         self._calls[name, size] = call
         return call(*examples)
@@ -178,9 +175,7 @@ class Stage:
             self.optimizers[0].apply(sums, self.variables)
 
         parts = [gradients] * self.microbatches
-        self._apply = tf.function(
-            apply, jit_compile=self.model.jit_compile, autograph=False
-        ).get_concrete_function(parts)
+        self._apply = compiled(apply, [parts], self.model.jit_compile)
         self._apply(parts)
 
 
