@@ -81,9 +81,14 @@ class TeamArm:
             0, parts, 1 if self._schedule in ("locked", "gpipe") else QUEUE
         )
 
-    def run(self, steps, delay=0.0):
-        """Returns the workers of a run and its seconds a step."""
-        plan = self._plan._replace(minibatches=steps, report_every=steps)
+    def run(self, steps, delay=0.0, **changes):
+        """Returns the workers of a run and its seconds a step.
+
+        `changes` are those of the `Plan`.
+        """
+        plan = self._plan._replace(
+            minibatches=steps, report_every=steps, **changes
+        )
         team = make_team(
             self._stages, self._schedule, plan, delay, self._batches
         )
@@ -91,10 +96,12 @@ class TeamArm:
         events = [event for worker in team for event in worker.events]
         return team, step_time(events)
 
-    def seconds(self, delay=0.0):
+    def seconds(self, delay=0.0, **changes):
         """Returns the same of a run that is long enough to be steady."""
-        _, guess = self.run(8 if self._plan.window == 1 else 100, delay)
-        return self.run(min(max(int(SECONDS / guess), 12), 1000), delay)
+        steps = 8 if self._plan.window == 1 else 100
+        _, guess = self.run(steps, delay, **changes)
+        steps = min(max(int(SECONDS / guess), 12), 1000)
+        return self.run(steps, delay, **changes)
 
     def batch_seconds(self):
         """Returns what it takes to gather the examples of a call."""

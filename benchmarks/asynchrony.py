@@ -19,12 +19,14 @@ their own: see `worker_devices`.) Inputs are random: time does not depend on
 them.
 
 Predicted is what `timetable` says from costs measured without delay: what the
-calls of a module take in the arm's own run (of the decoupled arm only those of
-the predictors; the others are the locked arm's, whom nobody disturbs), what it
-takes the first worker to gather a batch, and what a message takes from one
-thread to another. The timetable gives each worker a core of its own; where
-there are fewer cores than workers, a step takes at least all work divided by
-the cores.
+calls of a module take in the arm's own run, what it takes the first worker to
+gather a batch, and what a message takes from one thread to another. Decoupled
+workers may have to wait for a core in the middle of a call. So their costs are
+those of the locked workers, whom nobody disturbs, and their predictors', which
+locked workers lack, come from a run with one mini-batch under way, where the
+workers mostly wait for each other. The timetable gives each worker a core of
+its own; where there are fewer cores than workers, a step takes at least all
+work divided by the cores.
 """
 
 import argparse
@@ -67,6 +69,17 @@ def message_seconds(team):
     )
 
 
+def costs(teams, ran):
+    """Returns what `predicted` must know, from a round without delay."""
+    timed = {name: team for name, (team, _) in ran.items()}
+    timed["decoupled"], _ = teams["decoupled"].seconds(window=1)
+    known = {
+        name: (mean_costs(events_of(team)), teams[name].batch_seconds())
+        for name, team in timed.items()
+    }
+    return known | {"message": message_seconds(timed["locked"])}
+
+
 def predicted(arm, known, workers, delay):
     """Returns the seconds a step that the timetable says, if it knows."""
     schedule, _, parts = arm.partition("-")
@@ -105,14 +118,7 @@ def measure(cell, teams, fitting, rounds, delays):
             turn = {**cell, "delay_ms": 1e3 * delay, "round": number}
             ran = {name: arm.seconds(delay) for name, arm in teams.items()}
             if delay == 0:
-                known = {
-                    name: (
-                        mean_costs(events_of(team)),
-                        teams[name].batch_seconds(),
-                    )
-                    for name, (team, _) in ran.items()
-                }
-                known["message"] = message_seconds(ran["locked"][0])
+                known = costs(teams, ran)
             for name, (team, seconds) in ran.items():
                 guess = predicted(name, known, len(team), delay)
                 found.append(row(turn, name, seconds, 1, guess, team))
