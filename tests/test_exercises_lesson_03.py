@@ -34,10 +34,10 @@ def predictor_input(h, labels, num_classes):
 
 
 RIGHT = {
-    "03-1": make_splice(mixed),
-    "03-2": predictor_input,
-    "03-3": "B",
-    "03-4": 1 / 4,
+    "03-1": "B",
+    "03-2": make_splice(mixed),
+    "03-3": 1 / 4,
+    "03-4": predictor_input,
 }
 
 
@@ -65,19 +65,19 @@ def without_stop(h, labels, num_classes):
 @pytest.mark.parametrize(
     ("name", "answer", "message"),
     [
-        ("03-1", make_splice(swapped), "h receives: expected [[0.2, 0.6]]"),
-        ("03-1", make_splice(shares_swapped), "received [[0.8, 0.4]]"),
-        ("03-1", make_splice(wrong_sign), "g_hat receives: expected [[-0.6"),
-        ("03-1", lambda s: lambda h, g_hat: 2 * h, "the output: expected"),
-        ("03-2", without_stop, "a gradient flows from the predictor into h"),
+        ("03-2", make_splice(swapped), "h receives: expected [[0.2, 0.6]]"),
+        ("03-2", make_splice(shares_swapped), "received [[0.8, 0.4]]"),
+        ("03-2", make_splice(wrong_sign), "g_hat receives: expected [[-0.6"),
+        ("03-2", lambda s: lambda h, g_hat: 2 * h, "the output: expected"),
+        ("03-4", without_stop, "a gradient flows from the predictor into h"),
         (
-            "03-2",
+            "03-4",
             lambda h, labels, n: ops.one_hot(labels, n),
             "expected the shape (3, 6), received (3, 4)",
         ),
-        ("03-3", "a", "'a' is not it"),
-        ("03-4", 4, "4 is too large"),
-        ("03-4", "a quarter", "Expected a number"),
+        ("03-1", "a", "'a' is not it"),
+        ("03-3", 4, "4 is too large"),
+        ("03-3", "a quarter", "Expected a number"),
     ],
 )
 def test_wrong_answer_is_told_what_is_wrong(name, answer, message):
@@ -88,8 +88,8 @@ def test_a_stub_is_not_solved_yet():
     def stub(share, upstream, g_hat):
         raise NotImplementedError("compute the two gradients")
 
-    told = report(EXERCISES["03-1"], make_splice(stub))
-    assert told.startswith("Exercise 03-1: not solved yet. compute the two")
+    told = report(EXERCISES["03-2"], make_splice(stub))
+    assert told.startswith("Exercise 03-2: not solved yet. compute the two")
 
 
 def test_lesson_has_four_exercises():

@@ -90,7 +90,7 @@ EXERCISES = (
             "predictor sees.",
             "For a batch, `seen.T @ error` adds these products up; divide by "
             "the number of rows for the mean.",
-            "gradient = seen.T @ (g_hat - target) / len(seen)",
+            "gradient = seen.T @ (seen @ weights - target) / len(seen)",
         ),
         because="Linear regression, one gradient step: error times input, "
         "averaged over the batch.",

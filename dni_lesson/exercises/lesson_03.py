@@ -60,6 +60,18 @@ def _expect(what, expected, received):
 EXERCISES = (
     Exercise(
         "03-1",
+        choice("b"),
+        hints=(
+            "Which variables occur in the first return value of `grad`?",
+            "`upstream` holds everything that the loss above has to say. "
+            "Where does it go?",
+            "h receives g_hat, and g_hat does not know the loss.",
+        ),
+        because="h receives g_hat whatever the loss is. Only the predictor "
+        "feels the tenfold gradient.",
+    ),
+    Exercise(
+        "03-2",
         _judge_share,
         hints=(
             "`grad` returns one gradient per input, in the order of the "
@@ -73,7 +85,20 @@ EXERCISES = (
         "backprop; the predictor learns from the same error in both.",
     ),
     Exercise(
-        "03-2",
+        "03-3",
+        number(0.25, 0.001),
+        hints=(
+            "The loss is a mean: each example's loss is divided by the batch "
+            "size.",
+            "One example's share of the loss is 1/50 in one batch and 1/200 "
+            "in the other.",
+            "(1/200) / (1/50)",
+        ),
+        because="The gradient of a mean shrinks as 1 / batch size: from 1/50 "
+        "to 1/200, a quarter.",
+    ),
+    Exercise(
+        "03-4",
         _judge_label,
         hints=(
             "keras.ops has one_hot(labels, num_classes) and "
@@ -85,30 +110,5 @@ EXERCISES = (
         ),
         because="The predictor sees h and the label, and h does not feel that "
         "it was looked at.",
-    ),
-    Exercise(
-        "03-3",
-        choice("b"),
-        hints=(
-            "Which variables occur in the first return value of `grad`?",
-            "`upstream` holds everything that the loss above has to say. "
-            "Where does it go?",
-            "h receives g_hat, and g_hat does not know the loss.",
-        ),
-        because="h receives g_hat whatever the loss is. Only the predictor "
-        "feels the tenfold gradient.",
-    ),
-    Exercise(
-        "03-4",
-        number(0.25, 0.001),
-        hints=(
-            "The loss is a mean: each example's loss is divided by the batch "
-            "size.",
-            "One example's share of the loss is 1/50 in one batch and 1/200 "
-            "in the other.",
-            "(1/200) / (1/50)",
-        ),
-        because="The gradient of a mean shrinks as 1 / batch size: from 1/50 "
-        "to 1/200, a quarter.",
     ),
 )
