@@ -17,7 +17,10 @@ def mean_costs(events):
     Returns:
         Three lists of floats, `forward`, `backward` and `predictor`, in the
         unit of the events, with one entry for each worker, from the input. A
-        phase that a worker has no event of costs 0.
+        phase that a worker has no event of costs 0: in a real run that is
+        the last module's forward pass, which is part of its `"backward"`
+        event, though `timetable` wants a cost > 0 there. With micro-batches
+        the costs are those of one micro-batch.
 
     Example:
 

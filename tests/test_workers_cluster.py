@@ -77,7 +77,9 @@ def test_processes_do_what_threads_do_and_leave_nothing_behind():
     nets, histories = [], []
     for workers in ("threads", "ray"):
         net = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
-        net.compile("adam", helpers.crossentropy())
+        # Averages of weights start at zero and must not be taken for them.
+        adam = keras.optimizers.Adam(use_ema=True)
+        net.compile(adam, helpers.crossentropy())
         histories.append(train(net, workers, in_turn=True, modules=2))
         nets.append(net)
     for one, other in zip(*map(helpers.weights, nets), strict=True):
@@ -95,6 +97,32 @@ def test_modules_are_spread_over_the_nodes(cluster, tmp_path):
     train(model_with(tmp_path, "say", 0, 1))
     found = {(tmp_path / place / "node").read_text() for place in "01"}
     assert found == {node["NodeID"] for node in ray.nodes()}
+
+
+def top(model):
+    return helpers.weights(model.modules[-1])[0]
+
+
+class Stop(keras.callbacks.Callback):
+    """Stops the learning after an epoch and notes what it sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(np.array(top(self.model)))
+        self.model.optimizer.learning_rate = 0.0
+
+
+def test_callbacks_see_the_weights_and_set_the_learning_rate(cluster):
+    net, stop = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3), Stop()
+    net.compile("sgd", helpers.crossentropy())
+    before = top(net)
+    train(net, epochs=400, callbacks=[stop])
+    assert not np.array_equal(stop.seen[0], before)
+    assert np.array_equal(stop.seen[-2], stop.seen[-1])
+    assert np.array_equal(stop.seen[-1], top(net))
 
 
 @pytest.mark.parametrize(
@@ -123,6 +151,17 @@ def test_a_killed_module_starts_again_and_training_goes_on(
     train(few, "threads", schedule=schedule, epochs=1)
     far = moved(model.modules[killed], before[killed])
     assert far > 1.5 * moved(few.modules[killed], before[killed])
+
+
+def test_modules_that_are_killed_together_start_again(cluster, tmp_path):
+    model = model_with(tmp_path, "kill", 0, 1, at=55, seconds=0.04)
+    frame = train(model, snapshot_every=10).to_frame()
+    for place in "01":  # At call 55 its process ended.
+        assert (tmp_path / place / "calls").stat().st_size > 55
+    done = STEPS - frame["lost"] + frame["repeated"]
+    assert frame["updates"].equals(done)
+    # They go back to snapshots, not to the start.
+    assert frame["updates"].max() < 2 * STEPS - 10
 
 
 def moved(module, before):

@@ -44,6 +44,16 @@ def test_workers_are_busy_or_waiting():
     assert frame["max_staleness"].tolist() == [5, 5]
 
 
+def test_what_the_last_module_did_not_finish_has_no_pace():
+    one, top = records()
+    ahead = [
+        one.events[-1]._replace(start=end - 1, end=end, minibatch=8 + k)
+        for k, end in enumerate((12.0, 13.0, 14.0), 1)
+    ]
+    history = AsyncHistory([one._replace(events=one.events + ahead), top], [])
+    assert history.steps_per_second == pytest.approx(1 / step_time(EVENTS))
+
+
 def test_a_run_without_events_has_no_speed():
     history = AsyncHistory([Record(1, [], [], 0, 0)], [])
     assert history.steps_per_second != history.steps_per_second

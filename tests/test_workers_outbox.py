@@ -51,6 +51,16 @@ def test_a_neighbour_that_was_killed_is_left_to_who_started_it(direct):
     box.close()
 
 
+def test_what_cannot_be_sent_stops_the_worker_and_is_raised(direct):
+    stopped = []
+    box = Outbox(Actor(), 1, on_error=lambda: stopped.append(True))
+    with tf.Graph().as_default():
+        box.put("input", (0, tf.constant(1.0)))  # It has no value.
+    with pytest.raises(Exception, match="numpy"):
+        box.close()
+    assert stopped
+
+
 def test_any_other_error_stops_the_worker_and_is_raised(direct):
     actor, stopped = Actor(OSError("no memory")), []
     actor.gate.set()

@@ -3,6 +3,7 @@
 import dni_lesson as dni
 from dni_lesson.workers.partition import partition
 
+import keras
 import pytest
 
 
@@ -53,7 +54,22 @@ def test_sizes_can_be_given():
     assert parts[1].interface is net.interfaces[3]
 
 
-@pytest.mark.parametrize("modules", [0, 6, 1.5, True, [2, 2], [5, 0], [], "2"])
+@pytest.mark.parametrize(
+    "modules",
+    [
+        0,
+        6,
+        1.5,
+        True,
+        [2, 2],
+        [5, 0],
+        [],
+        "2",
+        ["2", "3"],
+        [2.0, 3.0],
+        [5, None],
+    ],
+)
 def test_impossible_modules_are_refused(modules):
     with pytest.raises(ValueError, match="`modules`. Expected"):
         partition(model(), "decoupled", modules)
@@ -64,6 +80,16 @@ def test_sizes_must_end_at_interfaces():
     net.interfaces[0] = None
     with pytest.raises(ValueError, match=r"end after modules \[2, 3, 4\]"):
         partition(net, "locked", [1, 4])
+
+
+def test_workers_share_no_weights():
+    layer = keras.layers.Dense(4)
+    modules = [layer, keras.layers.Dense(4), keras.Sequential([layer])]
+    net = dni.DecoupledModel(modules, [None, None])
+    net.build((None, 4))
+    with pytest.raises(ValueError, match="kernel in workers 1 and 3"):
+        partition(net, "locked")
+    assert len(partition(net, "locked", 1)) == 1
 
 
 def test_decoupling_needs_interfaces():

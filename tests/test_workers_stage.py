@@ -2,6 +2,7 @@
 
 import dni_lesson as dni
 from dni_lesson.workers.job import Plan
+from dni_lesson.workers.lower import LowerStage
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.placement import set_weights_of, weights_of
 from dni_lesson.workers.team import (
@@ -53,6 +54,40 @@ def test_compiling_changes_no_weight(schedule):
     before = helpers.weights(model)
     make_stages(model, partition(model, schedule), schedule, [batch()])
     assert same(before, helpers.weights(model))
+
+
+def test_a_compilation_that_fails_changes_no_weight(monkeypatch):
+    def fail(*_):
+        raise OSError("no memory")
+
+    model = compiled()
+    before = helpers.weights(model)
+    monkeypatch.setattr(LowerStage, "_teach", fail)
+    with pytest.raises(OSError, match="no memory"):
+        lower_stage(model)
+    assert same(before, helpers.weights(model))
+
+
+def test_averages_count_from_the_first_update_on():
+    model = compiled()
+    model.optimizer = keras.optimizers.SGD(0.1, use_ema=True)
+    before = helpers.weights(model)
+    stage = lower_stage(model)
+    stage.finish()
+    assert same(before, helpers.weights(model))
+    step(stage)
+    stage.finish()
+    assert not same(before, helpers.weights(model))
+
+
+def test_a_learning_rate_reaches_part_and_predictor():
+    model = compiled()
+    stage = lower_stage(model)
+    step(stage)
+    before = helpers.weights(model.modules[0].layers[0])
+    stage.follow(0.0)
+    step(stage)
+    assert same(before, helpers.weights(model.modules[0].layers[0]))
 
 
 def test_a_stage_goes_on_from_its_state_as_if_nothing_had_happened():

@@ -71,12 +71,9 @@ def test_a_worker_that_raises_ends_the_call_and_is_named(schedule, place):
     assert f"Module {place + 1} raised" in str(caught.value)
     assert caught.value.module == place + 1
     assert not workers_alive()
-    # Finished updates are kept, in every module that had some.
-    moved = [
-        not np.array_equal(a, b)
-        for a, b in zip(before, helpers.weights(model), strict=True)
-    ]
-    assert any(moved)
+    # Finished updates are kept.
+    after_it = helpers.weights(model)
+    assert not all(map(np.array_equal, before, after_it))
 
 
 def test_the_model_trains_on_after_a_failure():

@@ -158,7 +158,8 @@ EXERCISES = (
             "of all layers.",
             "p times the MACs of all layer calls must be the MACs of one "
             "backprop step, divided by the factor.",
-            "calls = sum(layer_macs(cdni, k) for k in range(len(cdni.modules)))",
+            "calls = sum(layer_macs(cdni, k) "
+            "for k in range(len(cdni.modules)))",
         ),
         because="At p = 0.117 an iteration does a third of the work: a 3-fold "
         "headline without any worker beside the first.",

@@ -4,58 +4,22 @@ Inside runs the same `Worker` over the same `Stage` as on a thread. Only its
 neighbours are elsewhere: an `Outbox` takes their place.
 """
 
-import contextlib
 import os
-import pathlib
-import tempfile
 import threading
 import time
 import traceback
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from dni_lesson.workers.batches import Batches
+from dni_lesson.workers.brief import load_model
 from dni_lesson.workers.job import Record, joined
 from dni_lesson.workers.mailbox import Stopped
 from dni_lesson.workers.outbox import Outbox
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.placement import threads_per_call
+from dni_lesson.workers.placement import threads_per_call, weights_of
 from dni_lesson.workers.team import make_stage, worker_kind
 
-import keras
 import tensorflow as tf
-from ray import cloudpickle
-
-
-class Brief(NamedTuple):
-    """What an actor is told about its job; everything in it can be sent.
-
-    Attributes:
-        number: Integer, the part, counted from 1.
-        saved: Bytes of the model in Keras's own format.
-        classes: Dict of pickled classes, by the names under which they are
-            registered for saving.
-        sizes: List of integers, the modules of each part.
-        schedule: String, see `fit_async`.
-        microbatches: Integer, of a mini-batch.
-        link_delay: Float, seconds that a message takes on top of its way.
-        examples: List of arrays `(x, y)`, one pair for each batch size.
-        batches: `Batches` for the first part, else `None`.
-        snapshot_every: Integer, updates between two snapshots.
-        actors_here: Integer, how many share the machine.
-    """
-
-    number: int
-    saved: bytes
-    classes: dict
-    sizes: list
-    schedule: str
-    microbatches: int
-    link_delay: float
-    examples: list
-    batches: Batches | None
-    snapshot_every: int
-    actors_here: int
 
 
 class Snapshot(NamedTuple):
@@ -85,7 +49,7 @@ class ModuleActor:
         self._brief, self._worker = brief, None
         # Actors that share a machine share its cores.
         threads_per_call(max((os.cpu_count() or 1) // brief.actors_here, 1))
-        model = _load(brief.saved, brief.classes)
+        model = load_model(brief)
         parts = partition(model, brief.schedule, brief.sizes)
         below, part = parts[: brief.number - 1], parts[brief.number - 1]
         self._stage = make_stage(
@@ -182,14 +146,22 @@ class ModuleActor:
         snapshot, self._snapshot = self._snapshot, None
         return self._busy(), reports, snapshot
 
-    def position(self):
-        """Returns the position of the worker."""
-        return self._worker.position
+    def position(self, generation):
+        """Returns that of the worker of a start, `None` if it never began."""
+        runs = self._generation == generation
+        return self._worker.position if runs else None
 
     def state(self):
         """Returns the state of the stage, with averages of weights applied."""
         self._stage.finish()
         return self._stage.state()
+
+    def weights(self):
+        """Returns the weights of the moment, see `weights_of`."""
+        return weights_of(self._stage.part)
+
+    def follow(self, learning_rate):
+        self._stage.follow(learning_rate)
 
     def set_state(self, state):
         self._stage.set_state(state)
@@ -205,29 +177,18 @@ class ModuleActor:
     def _after_message(self):
         updates, every = self._worker.updates, self._brief.snapshot_every
         if updates // every > self._seen // every:
-            record = joined([*self._records, self._worker.record()])
+            records = [
+                one._replace(events=[], staleness=[])
+                for one in (*self._records, self._worker.record())
+            ]
             self._snapshot = Snapshot(
-                self._worker.position,
-                self._stage.state(),
-                record._replace(events=[], staleness=[]),
+                self._worker.position, self._stage.state(), joined(records)
             )
         self._seen = updates
 
     def _on_report(self, minibatches, losses):
         losses = {job: float(loss) for job, loss in losses.items()}
         self._reports.append((minibatches, losses))
-
-
-def _load(saved, classes):
-    known = {}
-    for name, pickled in classes.items():
-        # Perhaps not needed; if it is, Keras says that it is not there.
-        with contextlib.suppress(ImportError):
-            known[name] = cloudpickle.loads(pickled)
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "model.keras"
-        path.write_bytes(saved)
-        return keras.models.load_model(path, custom_objects=known)
 
 
 def _as_tensor(value):

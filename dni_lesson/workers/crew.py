@@ -1,21 +1,21 @@
 """The actors of one run: started, looked after, started again."""
 
-import pathlib
-import tempfile
+import contextlib
 
-from dni_lesson.workers.actor import Brief, ModuleActor, Snapshot
+from dni_lesson.workers.actor import ModuleActor, Snapshot
+from dni_lesson.workers.brief import make_briefs
 from dni_lesson.workers.job import WorkerError, joined
 from dni_lesson.workers.placement import set_weights_of
+from dni_lesson.workers.places import places
 
-import keras
 import ray
-from ray import cloudpickle
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 RESTARTS = 3  # of all actors together, in one run
 LOOK_EVERY = 0.5  # seconds
 PATIENCE = 30.0  # seconds for an answer that takes no computing
+START_PATIENCE = 900.0  # seconds until an actor has started and compiled
 
 
 class Killed(Exception):
@@ -32,23 +32,9 @@ class Crew:
     def __init__(self, job):
         self._job, self._generation, self._restarts = job, 0, 0
         self._numbers = range(1, len(job.parts) + 1)
-        nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
-        # Neighbours share a machine if they must share: messages are cheaper.
-        self._nodes = {
-            number: nodes[(number - 1) * len(nodes) // len(job.parts)]
-            for number in self._numbers
-        }
-        gpus = ray.cluster_resources().get("GPU", 0)
-        self._gpus = 1 if gpus >= len(job.parts) else 0
-        self._saved = _saved(job.model)
-        self._classes = {
-            name: cloudpickle.dumps(one)
-            for name, one in keras.saving.get_custom_objects().items()
-        }
-        self._examples = [
-            (h.numpy(), y.numpy()) for h, y in job.batches.examples()
-        ]
-        self._actors, self._snapshots = {}, {}
+        self._nodes, self._gpus = places(ray.nodes(), len(job.parts))
+        self._briefs = make_briefs(job, self._nodes)
+        self._actors, self._snapshots, self._first = {}, {}, 0
         self._records = {number: [] for number in self._numbers}
         self._lost = dict.fromkeys(self._numbers, 0)
         self._repeated = dict.fromkeys(self._numbers, 0)
@@ -66,7 +52,8 @@ class Crew:
         while True:
             try:
                 if dead:
-                    plan = plan._replace(first=self._recover(dead))
+                    self._first = self._recover(dead)
+                    plan = plan._replace(first=self._first)
                 self._attend(plan, on_report)
                 return
             except Killed as killed:
@@ -87,7 +74,7 @@ class Crew:
             try:
                 self._stop(number)
                 state = self._ask(number, "state")
-            except (Killed, GetTimeoutError, RayTaskError):
+            except (Killed, WorkerError, RayTaskError):
                 known = self._snapshots.get(number)
                 state = known and known.state
             if state:
@@ -95,13 +82,11 @@ class Crew:
             ray.kill(actor)
 
     def _make(self, number):
-        job = self._job
-        here = sum(node == self._nodes[number] for node in self._nodes.values())
         # To start again anywhere is better than not at all: its machine may be
         # gone. At first Ray must not choose another one.
         restarts = number in self._snapshots
         place = NodeAffinitySchedulingStrategy(
-            self._nodes[number], soft=restarts
+            self._nodes[number - 1], soft=restarts
         )
         self._actors[number] = (
             ray.remote(ModuleActor)
@@ -112,27 +97,13 @@ class Crew:
                 num_gpus=self._gpus,
                 scheduling_strategy=place,
             )
-            .remote(
-                Brief(
-                    number=number,
-                    saved=self._saved,
-                    classes=self._classes,
-                    sizes=[len(part.modules) for part in job.parts],
-                    schedule=job.schedule,
-                    microbatches=job.plan.microbatches,
-                    link_delay=job.link_delay,
-                    examples=self._examples,
-                    batches=job.batches if number == 1 else None,
-                    snapshot_every=job.snapshot_every,
-                    actors_here=here,
-                )
-            )
+            .remote(self._briefs[number - 1])
         )
 
     def _get_ready(self, number):
         try:
-            ray.get(self._actors[number].ready.remote())
-        except RayActorError as error:
+            ray.get(self._actors[number].ready.remote(), timeout=START_PATIENCE)
+        except RayError as error:
             raise WorkerError(
                 f"Module {number} could not start: {error}", number
             ) from error
@@ -142,7 +113,15 @@ class Crew:
         call = getattr(self._actors[number], what).remote(*arguments)
         try:
             return ray.get(call, timeout=PATIENCE + self._job.step_timeout)
-        except RayActorError as error:
+        except GetTimeoutError as error:
+            raise WorkerError(
+                f"Module {number} does not answer. Updates since its last "
+                "snapshot are lost",
+                number,
+            ) from error
+        except RayTaskError:
+            raise
+        except RayError as error:
             raise Killed(number) from error
 
     def _attend(self, plan, on_report):
@@ -162,22 +141,36 @@ class Crew:
             for call in ended:
                 self._look_at_end(running.pop(call), call)
             reports = [self._news(number) for number in self._numbers][-1]
-            # A list first, so that all are told.
-            if any([on_report(*report) for report in reports]):
+            if reports and self._report(reports, on_report):
                 for number in self._numbers:
                     self._stop(number)
+
+    def _report(self, reports, on_report):
+        """Tells of epochs, with the weights of the moment in the model."""
+        # Who was killed just now is noticed at the next look.
+        for number in self._numbers:
+            with contextlib.suppress(Killed):
+                weights = self._ask(number, "weights")
+                set_weights_of(self._job.parts[number - 1], weights)
+        ends = any(on_report(*report) for report in reports)
+        rate = self._job.learning_rate()
+        if rate is not None:
+            for number in self._numbers:
+                with contextlib.suppress(Killed):
+                    self._ask(number, "follow", rate)
+        return ends
 
     def _look_at_end(self, number, call):
         try:
             ray.get(call)
-        except RayActorError as error:
-            raise Killed(number) from error
         except RayTaskError as error:
             raise WorkerError(
                 f"Module {number} raised {error.cause}. Updates that were "
                 "finished are kept in the model",
                 number,
             ) from error
+        except RayError as error:
+            raise Killed(number) from error
 
     def _news(self, number):
         """Returns the reports of an actor; keeps its snapshot."""
@@ -209,7 +202,7 @@ class Crew:
         alive = [number for number in self._numbers if number not in dead]
         for number in alive:
             self._stop(number)
-        positions = {number: self._ask(number, "position") for number in alive}
+        positions = {number: self._position(number) for number in alive}
         known = {number: self._snapshots[number].position for number in dead}
         first = min((positions or known).values())
         for number in dead:
@@ -227,12 +220,9 @@ class Crew:
         dead.clear()
         return first
 
+    def _position(self, number):
+        known = self._ask(number, "position", self._generation)
+        return self._first if known is None else known
+
     def _stop(self, number):
         self._ask(number, "stop", self._generation, self._job.step_timeout)
-
-
-def _saved(model):
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "model.keras"
-        model.save(path)
-        return path.read_bytes()

@@ -65,8 +65,8 @@ def fit_async(
     use the same cut, messages and compiled steps. With `queue_size=1` the
     decoupled schedule is synchronous: the weights are those of `fit`.
 
-    The weights are in the model at every moment on threads, at the end with
-    Ray; on both also after an error or Ctrl-C. Optimizers start afresh at each
+    The weights are in the model whenever callbacks are told something, and at
+    the end, also after an error or Ctrl-C. Optimizers start afresh at each
     call. `global_clipnorm` sees one worker's weights only. Compiled metrics are
     not computed: use `evaluate`.
 
@@ -95,7 +95,8 @@ def fit_async(
             interfaces. Interfaces inside a worker act as in `fit`.
         callbacks: List of Keras callbacks. They are told of the beginning and
             the end of training and of the epochs of the last module, with
-            `"loss"`; other modules may be ahead then. Default `None`.
+            `"loss"`; other modules may be ahead then. A learning rate that
+            they set reaches the workers after the epoch. Default `None`.
         seed: Integer >= 0, of the order of the examples. Default `0`.
         shuffle: Boolean; a new random order in each epoch. Default `True`.
         in_turn: Boolean: workers take messages in a fixed order, first
@@ -133,10 +134,11 @@ def fit_async(
     check_int("batch_size", batch_size, at_least=1)
     check_not_negative("link_delay", link_delay)
     check_positive("step_timeout", step_timeout)
+    check_not_negative("step_timeout", step_timeout)  # Finite, too.
     check_int("snapshot_every", snapshot_every, at_least=1)
     x, y = check_examples(model, x, y)
     parts = partition(model, schedule, modules)
-    size = microbatches if schedule == "gpipe" else 1
+    size = int(microbatches) if schedule == "gpipe" else 1
     batches = Batches(x, y, batch_size, size, seed if shuffle else None)
     plan = Plan(
         minibatches=epochs * batches.per_epoch,
@@ -199,6 +201,13 @@ def _check(model, x, y, schedule, workers, queue_size, microbatches, seed):
             raise ValueError(
                 f"`{name}`. Expected an array. Received: {value!r}"
             )
+    try:
+        keras.losses.get(model.loss)
+    except ValueError as error:
+        raise ValueError(
+            "`model`. Expected one loss that `keras.losses.get` knows. "
+            f"Received: loss={model.loss!r}"
+        ) from error
     check_choice("schedule", schedule, SCHEDULES)
     check_choice("workers", workers, WORKERS)
     check_int("queue_size", queue_size, at_least=1)
@@ -224,10 +233,17 @@ def _devices(devices, parts, workers):
             f"`devices`. Expected one for each of {len(parts)} workers. "
             f"Received: devices={devices!r}"
         )
-    known = [device.name for device in tf.config.list_logical_devices()]
+    known = {
+        device.name.removeprefix("/device:").lower(): device.name
+        for device in tf.config.list_logical_devices()
+    }
+    names = []
     for device in devices:
-        if not any(name.endswith(str(device)) for name in known):
+        short = str(device).lower().removeprefix("/").removeprefix("device:")
+        if short not in known:
             raise ValueError(
-                f"`devices`. Expected some of {known}. Received: {device!r}"
+                f"`devices`. Expected some of {list(known.values())}. "
+                f"Received: {device!r}"
             )
-    return list(devices)
+        names.append(known[short])
+    return names

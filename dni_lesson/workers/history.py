@@ -30,9 +30,12 @@ class AsyncHistory:
             one._replace(start=one.start - begin, end=one.end - begin)
             for one in events
         ]
-        done = {event.minibatch for event in events}
+        # If training was stopped, modules below the last were ahead.
+        top = records[-1].module if records else None
+        done = {one.minibatch for one in self.events if one.module == top}
+        finished = [one for one in self.events if one.minibatch in done]
         self.steps_per_second = (
-            1 / step_time(self.events) if len(done) > 1 else float("nan")
+            1 / step_time(finished) if len(done) > 1 else float("nan")
         )
         self._records = records
 

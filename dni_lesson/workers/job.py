@@ -85,6 +85,14 @@ class Job(NamedTuple):
     step_timeout: float
     snapshot_every: int
 
+    def learning_rate(self):
+        """Returns that of the compiled optimizer, `None` if it has a schedule.
+
+        Callbacks may change it.
+        """
+        rate = self.model.optimizer.get_config()["learning_rate"]
+        return rate if isinstance(rate, float) else None
+
 
 class WorkerError(RuntimeError):
     """A worker raised, took too long, or could not be restarted.

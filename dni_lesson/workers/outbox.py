@@ -45,11 +45,11 @@ class Outbox:
             while not self._waiting.empty():
                 messages.append(self._waiting.get())
             goes_on = None not in messages
-            messages = [
-                (kind, [_as_array(one) for one in message])
-                for kind, message in filter(None, messages)
-            ]
             try:
+                messages = [
+                    (kind, [_as_array(one) for one in message])
+                    for kind, message in filter(None, messages)
+                ]
                 ray.get(self._actor.deliver.remote(self._generation, messages))
             except ray.exceptions.RayActorError:
                 # It was killed. Who started the actors sees it too, and ends

@@ -1,6 +1,7 @@
 """Which modules go to which worker."""
 
 import functools
+import numbers
 from typing import NamedTuple
 
 import keras
@@ -24,6 +25,17 @@ class Part(NamedTuple):
     interface: keras.layers.Layer | None
     is_first: bool
     is_last: bool
+
+
+def variables_of(part):
+    """Returns all Keras variables of a part's layers."""
+    layers = [*part.modules, *part.inner, part.interface]
+    return [
+        variable
+        for layer in layers
+        if layer is not None
+        for variable in layer.variables
+    ]
 
 
 def partition(model, schedule, modules=None):
@@ -57,7 +69,7 @@ def partition(model, schedule, modules=None):
     else:
         ends = _balanced_ends(model, cuts, modules)
     starts = [0, *ends[:-1]]
-    return [
+    parts = [
         Part(
             model.modules[start:end],
             model.interfaces[start : end - 1],
@@ -67,6 +79,21 @@ def partition(model, schedule, modules=None):
         )
         for start, end in zip(starts, ends, strict=True)
     ]
+    _check_nothing_is_shared(parts)
+    return parts
+
+
+def _check_nothing_is_shared(parts):
+    owners = {}
+    for number, part in enumerate(parts, 1):
+        for variable in variables_of(part):
+            owner = owners.setdefault(id(variable), number)
+            if owner != number:
+                raise ValueError(
+                    "`model`. Expected modules and predictors that share no "
+                    "weights with those of another worker. Received: "
+                    f"{variable.path} in workers {owner} and {number}"
+                )
 
 
 def _possible_cuts(model):
@@ -80,8 +107,8 @@ def _interfaces_at(model, cuts):
 
 
 def _ends(model, cuts, sizes):
-    ends = [sum(sizes[: k + 1]) for k in range(len(sizes))]
-    fits = sizes and all(size >= 1 for size in sizes)
+    fits = sizes and all(_is_int(size) and size >= 1 for size in sizes)
+    ends = [sum(sizes[: k + 1]) for k in range(len(sizes))] if fits else []
     if not fits or ends[-1] != len(model.modules) or set(ends[:-1]) - set(cuts):
         raise ValueError(
             f"`modules`. Expected sizes with the sum {len(model.modules)} that "
@@ -90,9 +117,12 @@ def _ends(model, cuts, sizes):
     return ends
 
 
+def _is_int(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _balanced_ends(model, cuts, workers):
-    is_int = hasattr(workers, "__index__") and not isinstance(workers, bool)
-    if not is_int or not 1 <= workers <= len(cuts) + 1:
+    if not _is_int(workers) or not 1 <= workers <= len(cuts) + 1:
         raise ValueError(
             "`modules`. Expected the number of workers, an integer from 1 to "
             f"{len(cuts) + 1} for this model. Received: modules={workers!r}"

@@ -4,6 +4,7 @@ import contextlib
 import os
 
 from dni_lesson.checks import check_int
+from dni_lesson.workers.partition import variables_of
 
 import keras
 import tensorflow as tf
@@ -92,23 +93,13 @@ def copied(part, device):
 
 def weights_of(part):
     """Returns a list of arrays, all variables of a part's layers."""
-    return [one.numpy() for one in _variables(part)]
+    return [one.numpy() for one in variables_of(part)]
 
 
 def set_weights_of(part, weights):
     """Gives a part what `weights_of` a part of the same build returned."""
-    for variable, value in zip(_variables(part), weights, strict=True):
+    for variable, value in zip(variables_of(part), weights, strict=True):
         variable.assign(value)
-
-
-def _variables(part):
-    layers = [*part.modules, *part.inner, part.interface]
-    return [
-        variable
-        for layer in layers
-        if layer is not None
-        for variable in layer.variables
-    ]
 
 
 def _copy(layer):

@@ -83,7 +83,7 @@ def _trace(run, inputs, variables, states, given, keep_weights, input_gradient):
     weights = zip(variables, values, strict=True)
     with (
         tf.GradientTape() as tape,
-        keras.StatelessScope([*known, *weights]) as scope,
+        keras.StatelessScope([*known, *weights], collect_losses=True) as scope,
     ):
         if input_gradient:
             values = [inputs[0], *values]

@@ -84,24 +84,36 @@ class Stage:
         """
         held = [*self._all_variables()]
         before = [tf.identity(variable.value) for variable in held]
-        with self.on_device():
-            h, y = tf.identity(h), tf.identity(y)
-            out = self.make_calls(h, y)
-        for variable, value in zip(held, before, strict=True):
-            variable.assign(value)
-        return out
+        try:
+            with self.on_device():
+                h, y = tf.identity(h), tf.identity(y)
+                return self.make_calls(h, y)
+        finally:
+            for variable, value in zip(held, before, strict=True):
+                variable.assign(value)
+
+    def show(self):
+        """Brings the weights of the moment into the model."""
+        if self._device is not None:
+            set_weights_of(self._original, weights_of(self.part))
 
     def finish(self):
-        """Brings the weights into the model."""
+        """Brings the weights into the model, averages where an optimizer has
+        them."""
         for optimizer, variables in zip(
             self.optimizers,
             (self.variables, self.predictor_variables),
             strict=True,
         ):
-            if variables:
+            # Before the first update averages are zero.
+            if variables and int(optimizer.iterations) > 0:
                 optimizer.finalize_variable_values(variables)
-        if self._device is not None:
-            set_weights_of(self._original, weights_of(self.part))
+        self.show()
+
+    def follow(self, learning_rate):
+        """Sets the learning rate of both optimizers."""
+        for optimizer in self.optimizers:
+            optimizer.learning_rate = learning_rate
 
     def state(self):
         """Returns all that training changes: lists of arrays.

@@ -37,8 +37,19 @@ def train_on_threads(job, on_report):
     team = make_team(
         stages, job.schedule, job.plan, job.link_delay, job.batches
     )
+
+    def report(minibatches, losses):
+        for stage in stages:
+            stage.show()
+        ends = on_report(minibatches, losses)
+        rate = job.learning_rate()
+        if rate is not None:
+            for stage in stages:
+                stage.follow(rate)
+        return ends
+
     try:
-        run_on_threads(team, job.step_timeout, on_report)
+        run_on_threads(team, job.step_timeout, report)
     finally:
         for stage in stages:
             stage.finish()

@@ -45,13 +45,28 @@ class TopStage(Stage):
             self.make_apply(gradients)
 
 
+class FunctionLoss(keras.losses.Loss):
+    """The mean of a loss function, with ranks that match, as in `fit`."""
+
+    def __init__(self, function):
+        super().__init__()
+        self._function = function
+
+    def call(self, y, prediction):
+        if len(y.shape) == len(prediction.shape) - 1:
+            if prediction.shape[-1] == 1:
+                y = ops.expand_dims(y, -1)
+        elif len(y.shape) == len(prediction.shape) + 1 and y.shape[-1] == 1:
+            y = ops.squeeze(y, -1)
+        return self._function(y, prediction)
+
+
 def _loss(model, y, prediction):
     loss = keras.losses.get(model.loss)
-    value = loss(y, prediction)
-    # As Keras: the mean of a plain function, the sum of a `Loss` that does
-    # not reduce.
-    is_loss = isinstance(loss, keras.losses.Loss)
-    return ops.sum(value) if is_loss else ops.mean(value)
+    if not isinstance(loss, keras.losses.Loss):
+        loss = FunctionLoss(loss)
+    # As Keras: the sum of a `Loss` that does not reduce.
+    return ops.sum(loss(y, prediction))
 
 
 def _loss_share(model, h, parts):
