@@ -67,8 +67,9 @@ def fit_async(
 
     The weights are in the model whenever callbacks are told something, and at
     the end, also after an error or Ctrl-C. Optimizers start afresh at each
-    call. `global_clipnorm` sees one worker's weights only. Compiled metrics are
-    not computed: use `evaluate`.
+    call. `global_clipnorm` sees one worker's weights only, and
+    `exclude_from_weight_decay` has no effect. Compiled metrics are not
+    computed: use `evaluate`.
 
     Args:
         model: A built and compiled `DecoupledModel`, not in float16. Of what
