@@ -6,28 +6,38 @@ names the argument, what was expected and what was received.
 """
 
 import numbers
+import operator
+import sys
 
 import keras
 import numpy as np
 
 
+def is_int(value):
+    """Returns whether `value` is one integer; a boolean is none."""
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
+
+
 def check_int(name, value, at_least):
     """Raises `ValueError` unless `value` is an integer >= `at_least`."""
-    is_int = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not is_int or int(value) < at_least:
+    if not is_int(value) or int(value) < at_least:
         raise ValueError(
             f"`{name}`. Expected an integer >= {at_least}. "
             f"Received: {name}={value!r}"
         )
 
 
-def check_positive(name, value, at_most=float("inf")):
+def check_positive(name, value, at_most=sys.float_info.max):
     """Raises `ValueError` unless `value` is a number in `(0, at_most]`."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not 0 < value <= at_most:
-        bound = "" if at_most == float("inf") else f" and <= {at_most}"
+        bound = "< inf" if at_most == sys.float_info.max else f"<= {at_most}"
         raise ValueError(
-            f"`{name}`. Expected a number > 0{bound}. "
+            f"`{name}`. Expected a number > 0 and {bound}. "
             f"Received: {name}={value!r}"
         )
 

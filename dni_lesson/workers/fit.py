@@ -135,7 +135,6 @@ def fit_async(
     check_int("batch_size", batch_size, at_least=1)
     check_not_negative("link_delay", link_delay)
     check_positive("step_timeout", step_timeout)
-    check_not_negative("step_timeout", step_timeout)  # Finite, too.
     check_int("snapshot_every", snapshot_every, at_least=1)
     x, y = check_examples(model, x, y)
     parts = partition(model, schedule, modules)

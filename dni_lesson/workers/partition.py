@@ -1,8 +1,9 @@
 """Which modules go to which worker."""
 
 import functools
-import numbers
 from typing import NamedTuple
+
+from dni_lesson.checks import is_int
 
 import keras
 
@@ -107,7 +108,7 @@ def _interfaces_at(model, cuts):
 
 
 def _ends(model, cuts, sizes):
-    fits = sizes and all(_is_int(size) and size >= 1 for size in sizes)
+    fits = sizes and all(is_int(size) and size >= 1 for size in sizes)
     ends = [sum(sizes[: k + 1]) for k in range(len(sizes))] if fits else []
     if not fits or ends[-1] != len(model.modules) or set(ends[:-1]) - set(cuts):
         raise ValueError(
@@ -117,12 +118,8 @@ def _ends(model, cuts, sizes):
     return ends
 
 
-def _is_int(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
 def _balanced_ends(model, cuts, workers):
-    if not _is_int(workers) or not 1 <= workers <= len(cuts) + 1:
+    if not is_int(workers) or not 1 <= workers <= len(cuts) + 1:
         raise ValueError(
             "`modules`. Expected the number of workers, an integer from 1 to "
             f"{len(cuts) + 1} for this model. Received: modules={workers!r}"
