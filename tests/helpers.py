@@ -46,6 +46,26 @@ def assert_layer_contract(layer, x, **call_arguments):
         model.fit(x, x, verbose=0)
 
 
+class StopsLearning(keras.callbacks.Callback):
+    """Notes the last module's weights at each epoch's end; sets the rate to 0.
+
+    Attributes:
+        seen: List of arrays, one weight of the last module at each end.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(top_weight(self.model))
+        self.model.optimizer.learning_rate = 0.0
+
+
+def top_weight(model):
+    return weights(model.modules[-1])[0]
+
+
 class Oracle(keras.layers.Layer):
     """A predictor that knows the truth: it asks the modules and loss above.
 

@@ -99,31 +99,16 @@ def test_modules_are_spread_over_the_nodes(cluster, tmp_path):
     assert found == {node["NodeID"] for node in ray.nodes()}
 
 
-def top(model):
-    return helpers.weights(model.modules[-1])[0]
-
-
-class Stop(keras.callbacks.Callback):
-    """Stops the learning after an epoch and notes what it sees."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seen.append(np.array(top(self.model)))
-        self.model.optimizer.learning_rate = 0.0
-
-
 def test_callbacks_see_the_weights_and_set_the_learning_rate(cluster):
-    net, stop = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3), Stop()
+    net = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
+    stop = helpers.StopsLearning()
     net.compile("sgd", helpers.crossentropy())
-    before = top(net)
+    before = helpers.top_weight(net)
     train(net, epochs=100, callbacks=[stop])
     assert not np.array_equal(stop.seen[0], before)
     # Seconds before the end.
     assert np.array_equal(stop.seen[50], stop.seen[-1])
-    assert np.array_equal(stop.seen[-1], top(net))
+    assert np.array_equal(stop.seen[-1], helpers.top_weight(net))
 
 
 @pytest.mark.parametrize(

@@ -307,15 +307,8 @@ def test_callbacks_hear_of_epochs_and_can_stop_the_training():
 
 
 def test_callbacks_see_the_weights_of_the_moment_and_set_the_learning_rate():
-    class Stop(keras.callbacks.Callback):
-        seen = []
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.seen.append(module_weights(self.model)[-1])
-            self.model.optimizer.learning_rate = 0.0
-
-    stop, model = Stop(), made()
-    before = module_weights(model)[-1]
+    stop, model = helpers.StopsLearning(), made()
+    before = helpers.top_weight(model)
     # Copies of the modules are trained, where devices are named.
     kwargs = {"devices": ["cpu:0"] * 4, "callbacks": [stop]}
     # Slow links, so that the rate arrives long before the end.
@@ -323,7 +316,7 @@ def test_callbacks_see_the_weights_of_the_moment_and_set_the_learning_rate():
     asynchronous(model, "decoupled", epochs=8, **kwargs)
     assert not np.array_equal(stop.seen[0], before)
     assert np.array_equal(stop.seen[-3], stop.seen[-1])
-    assert np.array_equal(stop.seen[-1], module_weights(model)[-1])
+    assert np.array_equal(stop.seen[-1], helpers.top_weight(model))
 
 
 def test_training_learns_the_digits():
