@@ -72,12 +72,10 @@ def _parser():
         metavar="FILE",
         help="write the report here as well: .md, or .html with the figures",
     )
-    parser.add_argument(
-        "--list", action="store_true", help="say what the arms are, and stop"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what would run, and stop"
-    )
+    for name, what in (("list", "the arms are"), ("dry-run", "would run")):
+        parser.add_argument(
+            f"--{name}", action="store_true", help=f"say what {what}, and stop"
+        )
     return parser
 
 
