@@ -5,6 +5,7 @@ Run by itself this file is that process: `fits` starts it.
 
 import sys
 import time
+from typing import NamedTuple
 
 import dni_lesson as dni
 from dni_lesson.costs import module_macs
@@ -60,6 +61,14 @@ def plain(net):
     return keras.Sequential([keras.Input((784,)), *layers])
 
 
+class Run(NamedTuple):
+    """Workers after a run: seconds a step, by the clock and on the cores."""
+
+    team: list
+    seconds: float
+    cpu_seconds: float
+
+
 class TeamArm:
     """Workers of one schedule; their steps are compiled once."""
 
@@ -81,27 +90,23 @@ class TeamArm:
             0, parts, 1 if self._schedule in ("locked", "gpipe") else QUEUE
         )
 
-    def run(self, steps, delay=0.0, **changes):
-        """Returns the workers of a run and its seconds a step.
-
-        `changes` are those of the `Plan`.
-        """
-        plan = self._plan._replace(
-            minibatches=steps, report_every=steps, **changes
-        )
+    def run(self, steps, delay=0.0):
+        """Returns the `Run` of that many steps."""
+        plan = self._plan._replace(minibatches=steps, report_every=steps)
         team = make_team(
             self._stages, self._schedule, plan, delay, self._batches
         )
+        begin = time.process_time()
         run_on_threads(team, 600.0, lambda *_: False)
+        spent = time.process_time() - begin
         events = [event for worker in team for event in worker.events]
-        return team, step_time(events)
+        return Run(team, step_time(events), spent / steps)
 
-    def seconds(self, delay=0.0, **changes):
-        """Returns the same of a run that is long enough to be steady."""
+    def steady(self, delay=0.0):
+        """Returns a `Run` that is long enough."""
         steps = 8 if self._plan.window == 1 else 100
-        _, guess = self.run(steps, delay, **changes)
-        steps = min(max(int(SECONDS / guess), 12), 1000)
-        return self.run(steps, delay, **changes)
+        guess = self.run(steps, delay).seconds
+        return self.run(min(max(int(SECONDS / guess), 12), 1000), delay)
 
     def batch_seconds(self):
         """Returns what it takes to gather the examples of a call."""

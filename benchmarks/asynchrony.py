@@ -21,12 +21,11 @@ them.
 Predicted is what `timetable` says from costs measured without delay: what the
 calls of a module take in the arm's own run, what it takes the first worker to
 gather a batch, and what a message takes from one thread to another. Decoupled
-workers may have to wait for a core in the middle of a call. So their costs are
-those of the locked workers, whom nobody disturbs, and their predictors', which
-locked workers lack, come from a run with one mini-batch under way, where the
-workers mostly wait for each other. The timetable gives each worker a core of
-its own; where there are fewer cores than workers, a step takes at least all
-work divided by the cores.
+workers may have to wait for a core in the middle of a call, and its clock goes
+on. So theirs is the time that the process spent on the cores, shared out among
+the calls as they took. The timetable gives each worker a core of its own; where
+there are fewer cores than workers, a step takes at least all work divided by
+the cores.
 """
 
 import argparse
@@ -71,13 +70,15 @@ def message_seconds(team):
 
 def costs(teams, ran):
     """Returns what `predicted` must know, from a round without delay."""
-    timed = {name: team for name, (team, _) in ran.items()}
-    timed["decoupled"], _ = teams["decoupled"].seconds(window=1)
-    known = {
-        name: (mean_costs(events_of(team)), teams[name].batch_seconds())
-        for name, team in timed.items()
-    }
-    return known | {"message": message_seconds(timed["locked"])}
+    known = {"message": message_seconds(ran["locked"].team)}
+    for name, run in ran.items():
+        phases = mean_costs(events_of(run.team))
+        batch = teams[name].batch_seconds()
+        if name == "decoupled":
+            share = (run.cpu_seconds - batch) / sum(map(sum, phases))
+            phases = [[share * one for one in phase] for phase in phases]
+        known[name] = phases, batch
+    return known
 
 
 def predicted(arm, known, workers, delay):
@@ -86,10 +87,7 @@ def predicted(arm, known, workers, delay):
     if schedule == "delayed":
         return None
     parts = int(parts or 1)
-    (forward, backward, _), batch = known[
-        "locked" if schedule == "decoupled" else arm
-    ]
-    (*_, predictor), _ = known["decoupled"]
+    (forward, backward, predictor), batch = known[arm]
     # The last module runs both ways in one call.
     forward = [parts * (seconds or 1e-6) for seconds in forward]
     forward[0] += parts * batch
@@ -116,12 +114,12 @@ def measure(cell, teams, fitting, rounds, delays):
         known, found = {}, []
         for delay in delays:
             turn = {**cell, "delay_ms": 1e3 * delay, "round": number}
-            ran = {name: arm.seconds(delay) for name, arm in teams.items()}
+            ran = {name: arm.steady(delay) for name, arm in teams.items()}
             if delay == 0:
                 known = costs(teams, ran)
-            for name, (team, seconds) in ran.items():
-                guess = predicted(name, known, len(team), delay)
-                found.append(row(turn, name, seconds, 1, guess, team))
+            for name, run in ran.items():
+                guess = predicted(name, known, len(run.team), delay)
+                found.append(row(turn, name, run.seconds, 1, guess, run.team))
             if fitting is not None:
                 found += [
                     row(turn, name, fitting.ask(name), os.cpu_count())
