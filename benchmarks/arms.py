@@ -38,16 +38,16 @@ def cut_sizes(width, workers):
     return best_cut(*macs, workers, exactly=True)
 
 
-def cut_model(width, sizes):
+def cut_model(width, sizes, seed=0):
     """Returns a compiled net with an interface at each cut and nowhere else."""
-    net = dni.mlp(DEPTH, width, "cdni")
+    net = dni.mlp(DEPTH, width, "cdni", seed=seed)
     cuts = set(np.cumsum(sizes[:-1]).tolist())
     interfaces = [
         one if k in cuts else None for k, one in enumerate(net.interfaces, 1)
     ]
     model = dni.DecoupledModel(net.modules, interfaces)
     model.build((None, 784))
-    model.compile("adam", loss())
+    model.compile("adam", loss(), metrics=["accuracy"])
     return model
 
 

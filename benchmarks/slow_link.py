@@ -1,0 +1,83 @@
+"""Training over slow links: how long it takes, and what is learnt.
+
+    python benchmarks/slow_link.py --delay 5 --seeds 0 1 2
+
+The net of asynchrony.py with 8 layers of 256 units on four workers, as they
+come, with queues as long as there; Adam 1e-3, batch 64, full MNIST, 5 epochs.
+Workers that are locked learn what backprop learns. One row per run goes to
+data/results/slow_link.csv as soon as it is done; runs that are there already
+are not made again. On 2 CPU cores and with 5 ms locked workers take about three
+minutes, the others a half.
+"""
+
+import argparse
+import itertools
+import pathlib
+
+import dni_lesson as dni
+from dni_lesson.benchmark.environment import environment
+
+import rows
+from arms import DEPTH, QUEUE, cut_model, cut_sizes
+
+RESULTS = pathlib.Path(__file__).parent.parent / "data/results/slow_link.csv"
+EPOCHS, BATCH_SIZE, WIDTH, WORKERS = 5, 64, 256, 4
+SCHEDULES = ("locked", "decoupled", "delayed")
+
+
+def train(data, schedule, delay, seed, devices):
+    """Returns the history and the test error in percent."""
+    train, test = data
+    sizes = cut_sizes(WIDTH, WORKERS)
+    model = cut_model(WIDTH, sizes, seed)
+    history = dni.fit_async(
+        model,
+        *train,
+        EPOCHS,
+        BATCH_SIZE,
+        schedule=schedule,
+        queue_size=QUEUE,
+        link_delay=delay,
+        modules=sizes,
+        seed=seed,
+        devices=devices,
+    )
+    accuracy = model.evaluate(*test, batch_size=1000, verbose=0)[1]
+    return history, round(100 * (1 - accuracy), 2)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--delay", type=float, default=5.0, help="milliseconds")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    options = parser.parse_args()
+    devices = dni.worker_devices(WORKERS)
+    data = dni.load_mnist()
+    for seed, schedule in itertools.product(options.seeds, SCHEDULES):
+        run = {
+            "schedule": schedule,
+            "depth": DEPTH,
+            "width": WIDTH,
+            "workers": WORKERS,
+            "delay_ms": options.delay,
+            "seed": seed,
+        }
+        if rows.has(RESULTS, **run):
+            continue
+        history, error = train(
+            data, schedule, options.delay / 1e3, seed, devices
+        )
+        staleness = history.to_frame()["staleness"][:-1].mean()
+        row = {
+            **run,
+            "ms": round(1e3 / history.steps_per_second, 3),
+            "staleness": round(float(staleness), 2),
+            "test_error_percent": error,
+            **environment(),
+        }
+        rows.append(RESULTS, [row])
+        print(f"{run} -> {error} %, {row['ms']} ms a step", flush=True)
+
+
+if __name__ == "__main__":
+    main()
