@@ -14,9 +14,9 @@ from dni_lesson.workers.outbox import Outbox  # noqa: E402  Needs Ray.
 class Actor:
     """Like an actor's handle; its first call waits for the gate."""
 
-    def __init__(self, error=None):
+    def __init__(self, error=None, ready=None):
         self.calls, self.gate, self._error = [], threading.Event(), error
-        self.deliver = self
+        self.deliver, self.ready = self, ready
 
     def remote(self, generation, messages):
         self.gate.wait(30)
@@ -49,6 +49,37 @@ def test_a_neighbour_that_was_killed_is_left_to_who_started_it(direct):
     box = Outbox(actor, 1, on_error=None)
     box.put("input", (0,))
     box.close()
+
+
+class Ready:
+    """The answers of an actor to whether it is ready; errors are raised."""
+
+    def __init__(self, *answers):
+        self._answers = list(answers)
+
+    def remote(self):
+        answer = self._answers.pop(0)
+        if answer:
+            raise answer
+
+
+def unavailable():
+    return ray.exceptions.ActorUnavailableError("no network", None)
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_neighbour_out_of_reach_is_waited_for(direct, dies):
+    answer = ray.exceptions.ActorDiedError() if dies else None
+    actor, stopped = Actor(unavailable(), Ready(unavailable(), answer)), []
+    actor.gate.set()
+    box = Outbox(actor, 1, on_error=lambda: stopped.append(True))
+    box.put("input", (0,))
+    if dies:
+        box.close()
+    else:  # Nobody knows whether it has the message.
+        with pytest.raises(ray.exceptions.ActorUnavailableError):
+            box.close()
+    assert stopped == [True] * (not dies)
 
 
 def test_what_cannot_be_sent_stops_the_worker_and_is_raised(direct):

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 
 import ray
 import tensorflow as tf
@@ -51,13 +52,26 @@ class Outbox:
                     for kind, message in filter(None, messages)
                 ]
                 ray.get(self._actor.deliver.remote(self._generation, messages))
-            except ray.exceptions.RayActorError:
-                # It was killed. Who started the actors sees it too, and ends
-                # this run.
-                goes_on = False
             except Exception as error:
-                self._error, goes_on = error, False
+                goes_on = False
+                if _has_died(self._actor, error):
+                    # Who started the actors sees it too, and ends this run.
+                    continue
+                self._error = error
                 self._on_error()
+
+
+def _has_died(actor, error):
+    """Returns whether that is why a call of the actor raised the error."""
+    while isinstance(error, ray.exceptions.ActorUnavailableError):
+        # It is dead, or it lives and the network has lost a message.
+        time.sleep(0.5)
+        try:
+            ray.get(actor.ready.remote())
+            return False
+        except ray.exceptions.RayActorError as again:
+            error = again
+    return isinstance(error, ray.exceptions.RayActorError)
 
 
 def _as_array(value):
