@@ -14,6 +14,9 @@ import tempfile
 
 # Must be set before TensorFlow loads: 2 keeps errors and hides the rest.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Else the first process takes all memory of a GPU: a lesson that is still open
+# would leave none to a benchmark.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 @contextlib.contextmanager

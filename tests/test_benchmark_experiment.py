@@ -17,6 +17,7 @@ import tensorflow as tf
         ({"p": (0.5, 1.5)}, "`p`. Expected a number > 0 and <= 1"),
         ({"p": 0.2}, "`p`. Expected a tuple"),
         ({"device": "TPU"}, "`device`. Expected one of 'CPU', 'GPU'"),
+        ({"arms": ("cdni-placed",)}, "`arms`. Expected arms for one device"),
         ({"learning_rate": 0.0}, "`learning_rate`. Expected a number > 0"),
     ],
 )
@@ -43,7 +44,9 @@ def test_groups_finish_one_seed_before_the_next():
 
 def test_the_full_preset_has_every_rule_and_control_and_depths_3_to_6():
     full = PRESETS["full"]
-    bare = tuple(name for name in ARMS if not name.endswith("-logged"))
+    bare = tuple(
+        name for name in ARMS if not name.endswith(("-logged", "-placed"))
+    )
     assert full.arms == bare and len(full.seeds) >= 3
     assert full.depths == (3, 4, 5, 6) and full.data == "mnist"
 

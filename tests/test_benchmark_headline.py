@@ -59,6 +59,12 @@ def test_rows_that_lack_a_link_are_refused():
         speedup_chain(rows, 2)
 
 
+def test_without_backprop_there_is_nothing_to_compare_with():
+    rows = helpers.benchmark_rows(arms, p=(0.2, 1.0))
+    with pytest.raises(ValueError, match=r"without \[\('backprop', 0.2\)"):
+        speedup_chain(rows[rows["arm"] != "backprop"], 0.2)
+
+
 def test_two_shapes_are_no_chain():
     one = helpers.benchmark_rows(arms, p=(0.2, 1.0))
     one.loc[one["seed"] == 1, "depth"] = 5

@@ -24,14 +24,15 @@ import dni_lesson as dni
 rng = np.random.default_rng(0)
 x = tf.constant(rng.random((32, 784), dtype="float32"))
 y = tf.constant(rng.integers(10, size=32))
-for rule in ("backprop", "cdni", "local"):
-    placed = make_arm(rule, Experiment(), Group(3, 8, 1.0, 0))
+for rule in ("backprop", "cdni"):
+    experiment = Experiment(arms=(f"{rule}-placed",), device="CPU")
+    placed = make_arm(f"{rule}-placed", experiment, Group(3, 8, 1.0, 0))
     whole = WholeSteps(dni.mlp(3, 8, rule, seed=0), 1e-3)
     assert isinstance(placed, PlacedSteps)
     placed.compile_steps(x, y)
     for _ in range(5):
         assert placed.step(x, y) == whole.step(x, y)
-    placed.wait()
+    placed.finish()
     for a, b in zip(
         placed.model.trainable_variables,
         whole.model.trainable_variables,

@@ -57,16 +57,20 @@ def test_settings_that_do_not_fit_the_data_are_refused(setting, message):
 def test_an_interrupted_benchmark_goes_on_and_counts_nothing_twice(
     tmp_path, monkeypatch, capsys
 ):
-    path = tmp_path / "rows.csv"
+    path = tmp_path / "new" / "rows.csv"
     run_group, ran = running.run_group, []
 
-    def interrupt_the_second(experiment, group, arms, data, on_round):
-        if len(ran) == 1:
-            raise KeyboardInterrupt
+    def interrupt_amid_the_second(experiment, group, arms, data, on_round):
         ran.append(group)
-        return run_group(experiment, group, arms, data, on_round)
 
-    monkeypatch.setattr(running, "run_group", interrupt_the_second)
+        def interrupting(done, total):
+            if len(ran) == 2:
+                raise KeyboardInterrupt
+            on_round(done, total)
+
+        return run_group(experiment, group, arms, data, interrupting)
+
+    monkeypatch.setattr(running, "run_group", interrupt_amid_the_second)
     arguments = [*COMMAND, "--out", str(path)]
     assert command.main(arguments) == 130
     first = path.read_text()
@@ -100,7 +104,9 @@ def test_a_bad_setting_is_one_sentence(capsys):
         (lambda text: "\n".join(text.splitlines()[:-1]), "not each of 4"),
         (lambda text: text + text.splitlines()[-1] + "\n", "not each of 4"),
         (lambda text: "", "No columns"),
-        (lambda text: text.replace(",digits,", ",,"), "without one of its"),
+        (lambda text: text.replace(",digits,", ",,"), "no data in line 2"),
+        (lambda text: text.rsplit(",", 1)[0], "no commit in line 9"),
+        (lambda text: text.rsplit(",", 7)[0], "no cpu in line 9"),
     ],
 )
 def test_a_damaged_file_is_refused_and_left_alone(
@@ -113,6 +119,23 @@ def test_a_damaged_file_is_refused_and_left_alone(
     with pytest.raises(ResultsError, match=message):
         Results(path)
     assert path.read_text() == before
+
+
+def test_what_another_benchmark_wrote_meanwhile_is_kept(rows, tmp_path):
+    path = tmp_path / "rows.csv"
+    one, other = Results(path), Results(path)
+    other.add([{**row, "seed": 1} for row in rows])
+    one.add(rows)
+    other.add(rows)  # By now they are there.
+    frame = Results(path).frame
+    assert frame["seed"].tolist() == [1] * len(rows) + [0] * len(rows)
+    pd.testing.assert_frame_equal(other.frame, frame, check_dtype=False)
+
+
+def test_a_run_whose_name_is_all_digits_stays_one(rows, tmp_path):
+    path = tmp_path / "rows.csv"
+    Results(path).add([{**row, "run": "001234567890"} for row in rows])
+    assert set(Results(path).frame["run"]) == {"001234567890"}
 
 
 def test_rows_survive_the_file(rows, tmp_path):

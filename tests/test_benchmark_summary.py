@@ -2,6 +2,7 @@ from dni_lesson.benchmark import summary
 
 import helpers
 import numpy as np
+import pandas as pd
 import pytest
 
 
@@ -32,6 +33,16 @@ def test_a_target_is_reached_when_most_seeds_reach_it(table):
     assert table.loc["backprop", "updates_to_8"] == 40
     assert np.isnan(table.loc["backprop", "time_to_4"])  # One of two seeds.
     assert np.isnan(table.loc["backprop", "time_to_1"])
+
+
+def test_a_seed_that_never_comes_there_counts_as_slower_than_the_others():
+    rows = helpers.benchmark_rows()
+    third = rows[rows["seed"] == 0].assign(seed=2, run="r2", test_error=90.0)
+    table = summary.summary(pd.concat([rows, third]), targets=(8.0,))
+    both = summary.rounds(rows[rows["arm"] == "backprop"])
+    arrived = both[both["test_error"] <= 8].groupby("seed")["time"].first()
+    found = table.set_index("arm").loc["backprop", "time_to_8"]
+    assert found == arrived.max() > arrived.median()
 
 
 def test_every_probability_has_rows_of_its_own():

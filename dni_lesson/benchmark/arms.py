@@ -54,10 +54,8 @@ class Arm:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
 
-    def wait(self):
-        """Returns when all steps are done: on a GPU, calls return before."""
-        for variable in self.model.trainable_variables:
-            variable.numpy()
+    def finish(self):
+        """Brings the weights into the model, if they are elsewhere."""
 
     def write_summaries(self):
         """From now on, bookkeeping is part of the step, as it often is.

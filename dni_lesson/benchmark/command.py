@@ -9,8 +9,10 @@ import time
 # First of all: it loads TensorFlow without its start-up lines.
 from dni_lesson import _quiet as _quiet
 from dni_lesson.benchmark import report, running
-from dni_lesson.benchmark.experiment import ARMS, PRESETS
+from dni_lesson.benchmark.experiment import ARMS, PLACED, PRESETS
 from dni_lesson.benchmark.results import Results
+
+import tensorflow as tf
 
 
 def main(arguments=None):
@@ -26,7 +28,7 @@ def main(arguments=None):
         return 0
     try:
         return _run(options)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -94,7 +96,7 @@ def _run(options):
     total = len(experiment.groups()) * len(experiment.arms)
     print(f"{runs} of {total} runs to do, rows in {options.out}")
     data = running.load(experiment)
-    expected = [running.seconds_for(experiment, *one, data) for one in groups]
+    expected = running.seconds_for(experiment, groups, data)
     clock = Clock(sum(expected))
     print(f"about {clock} on this machine")
     if options.dry_run:
@@ -111,12 +113,20 @@ def _run(options):
 
 
 def _experiment(options):
-    """Returns the preset with what the options change."""
+    """Returns the preset with what the options change.
+
+    Where there are several GPUs it has the arms that use them, too.
+    """
     preset = PRESETS[options.preset]
     names = [field.name for field in dataclasses.fields(preset)]
     chosen = {name: getattr(options, name) for name in names}
     given = {name: one for name, one in chosen.items() if one is not None}
-    return dataclasses.replace(preset, **given)
+    experiment = dataclasses.replace(preset, **given)
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    if several and experiment.device == "GPU" and options.arms is None:
+        arms = experiment.arms + PLACED
+        return dataclasses.replace(experiment, arms=arms)
+    return experiment
 
 
 def _progress(name, clock, expected):

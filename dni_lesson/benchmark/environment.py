@@ -9,15 +9,15 @@ import keras
 import tensorflow as tf
 
 
-def environment():
+def environment(device="GPU"):
     """Returns a dict of what a reader needs to compare results.
 
-    Keys: `device_name` (`"CPU"` or the names of the GPUs that TensorFlow sees),
+    Keys: `device_name` (`"CPU"`, or the names of the GPUs if they were used),
     `cpu` (model), `cores`, `threads` (of TensorFlow, within an operation),
     `python`, `tensorflow`, `keras`, `commit` (of this repository, `"-"` if
     unknown; `+` marks changes that are not committed).
     """
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = tf.config.list_physical_devices("GPU") if device == "GPU" else []
     names = [
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
         for gpu in gpus

@@ -20,7 +20,10 @@ ARMS = {
     "stochastic": "cDNI, each layer with probability p, a call for each",
     "backprop-logged": "backprop that writes a summary at every iteration",
     "stochastic-logged": "`stochastic`; a summary when the top layer learns",
+    "backprop-placed": "backprop with one module per GPU",
+    "cdni-placed": "`cdni` with one module per GPU",
 }
+PLACED = ("backprop-placed", "cdni-placed")
 DATA = ("digits", "mnist")
 DEVICES = ("CPU", "GPU")
 # What takes several values in one experiment; all else its runs share.
@@ -41,7 +44,8 @@ class Experiment:
     """The settings of a benchmark.
 
     Args:
-        arms: Tuple of names in `ARMS`; they take turns in every round.
+        arms: Tuple of names in `ARMS`; they take turns in every round. Those
+            with one module per GPU need several.
         depths: Tuple of integers >= 2, numbers of weight layers.
         units: Tuple of integers >= 1, widths of the hidden layers.
         p: Tuple of floats in (0, 1], the probability of `skipping` and
@@ -114,6 +118,12 @@ class Experiment:
             raise ValueError(
                 "`device`. Expected 'CPU', as TensorFlow sees no GPU here. "
                 "Received: device='GPU'"
+            )
+        placed = [arm for arm in self.arms if arm in PLACED]
+        if placed and len(tf.config.list_logical_devices(self.device)) < 2:
+            raise ValueError(
+                "`arms`. Expected arms for one device, as TensorFlow sees no "
+                f"other here. Received: {placed}"
             )
 
     def groups(self):

@@ -21,7 +21,13 @@ LINKS = {
     "both": "that of stochastic updates, too,\nwhen the top layer learns",
 }
 
-_ARMS = ("cdni", "stochastic", "backprop-logged", "stochastic-logged")
+_ARMS = (
+    "backprop",
+    "cdni",
+    "stochastic",
+    "backprop-logged",
+    "stochastic-logged",
+)
 
 
 def speedup_chain(frame, p):
@@ -48,7 +54,7 @@ def speedup_chain(frame, p):
         ValueError: If the rows lack what the chain needs.
     """
     check_positive("p", p, at_most=1)
-    speeds = _speeds(frame)
+    speeds = _speeds(frame).dropna()  # Of what took turns with backprop.
     wanted = [(arm, p) for arm in _ARMS] + [("stochastic", 1)]
     missing = [key for key in wanted if key not in speeds.index]
     shapes = frame[["depth", "units"]].drop_duplicates()

@@ -7,6 +7,7 @@ from dni_lesson.benchmark.arms import (
     WholeSteps,
     crossentropy,
 )
+from dni_lesson.benchmark.experiment import PLACED
 from dni_lesson.benchmark.placed import PlacedSteps
 from dni_lesson.networks import mlp
 
@@ -23,7 +24,7 @@ def make_arm(name, experiment, group):
         experiment: `Experiment`.
         group: `Group`.
     """
-    kind, logged, _ = name.partition("-logged")
+    kind = name.removesuffix("-logged").removesuffix("-placed")
     rule, predictor_units = kind, ()
     if kind == "dni-2x1024":
         rule, predictor_units = "dni", (1024, 1024)
@@ -46,16 +47,12 @@ def make_arm(name, experiment, group):
         arm = SkippedSteps(model, rate, group.p, chance)
     elif kind == "stochastic":
         arm = LayerSteps(model, rate, group.p, chance)
-    elif len(devices := _devices(experiment)) > 1 and not logged:
+    elif name in PLACED:
         model.compile(keras.optimizers.Adam(rate), crossentropy())
-        arm = PlacedSteps(model, devices)
+        devices = tf.config.list_logical_devices(experiment.device)
+        arm = PlacedSteps(model, [device.name for device in devices])
     else:
         arm = WholeSteps(model, rate)
-    if logged:
+    if name.endswith("-logged"):
         arm.write_summaries()
     return arm
-
-
-def _devices(experiment):
-    devices = tf.config.list_logical_devices(experiment.device)
-    return [device.name for device in devices]

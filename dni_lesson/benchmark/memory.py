@@ -5,7 +5,6 @@ told from the others there. `peak_mib` runs this file as a program.
 """
 
 import functools
-import os
 import pathlib
 import re
 import subprocess
@@ -17,9 +16,6 @@ from dni_lesson.benchmark.lineup import make_arm
 import psutil
 import tensorflow as tf
 
-# Else the first process takes all memory of a GPU and leaves the others none.
-os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-
 _STEPS = 5
 
 
@@ -27,7 +23,7 @@ _STEPS = 5
 def peak_mib(name, depth, units, batch_size, device):
     """Returns the peak memory in MiB of training one arm alone.
 
-    On a GPU it is what TensorFlow took there at the most. On a CPU it is the
+    On GPUs it is what TensorFlow took there at the most. On a CPU it is the
     most that a fresh process had in memory, Python, TensorFlow and the
     compilation of the steps included, data left out: compare arms.
 
@@ -53,13 +49,18 @@ def _peak_bytes(name, depth, units, batch_size, device):
         x = tf.zeros((int(batch_size), 784))
         y = tf.zeros((int(batch_size),), "int64")
         arm = make_arm(
-            name, Experiment(), Group(int(depth), int(units), 1.0, 0)
+            name,
+            Experiment(device=device),
+            Group(int(depth), int(units), 1.0, 0),
         )
         arm.compile_steps(x, y)
         for _ in range(_STEPS):
             arm.step(x, y)
     if device == "GPU":
-        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+        return sum(
+            tf.config.experimental.get_memory_info(f"GPU:{number}")["peak"]
+            for number in range(len(tf.config.list_logical_devices("GPU")))
+        )
     return _peak_of_process()
 
 

@@ -11,7 +11,9 @@ class PlacedSteps(Arm):
 
     The modules are called one after the other, but on GPUs a call returns
     before its work is done. So whatever waits for nothing runs at the same
-    time: updates with synthetic gradients do, true gradients wait.
+    time: updates with synthetic gradients do, true gradients wait. Placing has
+    its price, a call for each pass of each module, so these arms stand beside
+    those on one device and not for them.
 
     Args:
         model: `DecoupledModel`, compiled.
@@ -60,7 +62,6 @@ class PlacedSteps(Arm):
             stage.train_predictor(out, y, g)
         return below
 
-    def wait(self):
-        # Brings the weights into the model, and has to wait for them.
+    def finish(self):
         for stage in self._stages:
             stage.finish()

@@ -18,8 +18,9 @@ NOTE = (
     "Times are medians over rounds in which the arms took turns, in brackets "
     'the quartiles; the columns "x as fast" compare with backprop inside a '
     "round. Errors are test errors, mean over seeds and 95 % bootstrap "
-    "interval (rough where seeds are few). Peak memory is that of a process "
-    "that trains the arm alone. Compiling and evaluating do not count."
+    "interval, which for two or three seeds is just their range. Peak memory "
+    "is that of a process that trains the arm alone. Compiling and evaluating "
+    "do not count."
 )
 # Rows are compared with each other only if they share all of these.
 _SHARED = [
@@ -39,11 +40,16 @@ img { max-width: 100%; }
 
 
 def check_path(path):
-    """Raises `ValueError` unless a report can be written in this form."""
+    """Raises `ValueError` unless a report can be written there."""
     if pathlib.Path(path).suffix not in SUFFIXES:
         raise ValueError(
             f"`report`. Expected a file name that ends with "
             f"{' or '.join(SUFFIXES)}. Received: {path}"
+        )
+    if not pathlib.Path(path).parent.is_dir():
+        raise ValueError(
+            "`report`. Expected a file in a folder that exists. "
+            f"Received: {path}"
         )
 
 

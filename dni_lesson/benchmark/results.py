@@ -63,7 +63,7 @@ class Results:
 
     def _read(self):
         try:
-            frame = pd.read_csv(self.path, dtype={"commit": str})
+            frame = pd.read_csv(self.path, dtype={"run": str, "commit": str})
         except Exception as error:  # pandas raises many kinds.
             raise self._damage(str(error)) from error
         if list(frame.columns) != COLUMNS:
@@ -73,8 +73,10 @@ class Results:
             if column.isna().any():
                 row = int(column.isna().idxmax()) + 2
                 raise self._damage(f"no number as {name} in line {row}")
-        if frame[CELL].isna().any(axis=None):  # Grouping would drop the row.
-            raise self._damage("a row without one of its settings")
+        for name in ("run", *CELL, *ENVIRONMENT):
+            if frame[name].isna().any():  # Grouping would drop the row.
+                row = int(frame[name].isna().idxmax()) + 2
+                raise self._damage(f"no {name} in line {row}")
         for key, rows in frame.groupby(CELL):
             expected = rows["epochs"].iloc[0] * rows["rounds"].iloc[0]
             if sorted(rows["round"]) != list(range(1, expected + 1)):
@@ -100,11 +102,21 @@ class Results:
     def add(self, rows):
         """Appends the rows of a finished group, all of them or none.
 
+        The file is read again: another benchmark may have written to it. Runs
+        that it has by now are not added.
+
         Args:
             rows: List of dicts with the keys `COLUMNS`.
+
+        Raises:
+            ResultsError: If the file is damaged by now. It is left as it is.
         """
-        new = pd.DataFrame(rows, columns=COLUMNS)
-        frame = new if self.frame.empty else pd.concat([self.frame, new])
+        frame = pd.DataFrame(rows, columns=COLUMNS)
+        if self.path.exists():
+            there = self._read()
+            known = pd.MultiIndex.from_frame(there[CELL])
+            is_known = pd.MultiIndex.from_frame(frame[CELL]).isin(known)
+            frame = pd.concat([there, frame[~is_known]])
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # A file of its own that takes the old one's place in one move.
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")

@@ -42,26 +42,43 @@ def load(experiment):
     }
 
 
-def seconds_for(experiment, group, arms, data):
-    """Returns a rough estimate of the seconds that `run_group` takes."""
-    macs = sum(make_arm(name, experiment, group).macs for name in arms)
+def seconds_for(experiment, groups, data):
+    """Returns rough estimates of the seconds that calls of `run_group` take.
+
+    Args:
+        experiment: `Experiment`.
+        groups: List of pairs, a `Group` and its arms, in their order.
+        data: Dict, from `load`.
+    """
     examples = experiment.epochs * len(data["train"][0])
-    evaluated = len(arms) * experiment.epochs * experiment.rounds
-    return (
-        macs * examples / _macs_per_second()
-        + (_COMPILING + _STARTING) * len(arms)
-        + _EVALUATING * evaluated
-    )
+    evaluated = experiment.epochs * experiment.rounds
+    found, known = [], set()
+    for group, arms in groups:
+        macs = sum(make_arm(name, experiment, group).macs for name in arms)
+        shapes = {(name, group.depth, group.units) for name in arms}
+        found.append(
+            macs * examples / _macs_per_second()
+            + (_COMPILING + _EVALUATING * evaluated) * len(arms)
+            + _STARTING * len(shapes - known)  # Memory is measured once.
+        )
+        known |= shapes
+    return found
 
 
 @functools.cache
 def _macs_per_second():
     """Returns what products of the size of a layer reach on this machine."""
-    a = tf.ones((256, 256))
-    multiply = tf.function(lambda: [tf.matmul(a, a) for _ in range(50)])
-    multiply()
+    a = b = tf.eye(256)
+
+    @tf.function
+    def multiply(b):
+        for _ in range(50):  # Each needs the one before: none can be left out.
+            b = tf.matmul(a, b)
+        return b
+
+    multiply(b)
     start = time.perf_counter()
-    multiply()[-1].numpy()
+    multiply(b).numpy()
     return 50 * 256**3 / (time.perf_counter() - start)
 
 
@@ -92,7 +109,7 @@ def _run_group(experiment, group, arms, data, on_round):
     rounds = list(_rounds(experiment, group, len(x)))
     run, made, shared = uuid.uuid4().hex[:12], {}, {}
     where = experiment.batch_size, experiment.device
-    machine = environment()
+    machine = environment(experiment.device)
     for name in arms:
         keras.utils.set_random_seed(group.seed)
         made[name] = make_arm(name, experiment, group)
@@ -146,8 +163,11 @@ def _timed(arm, batches):
     """Returns the seconds of one step for each batch, and layers updated."""
     start = time.perf_counter()
     updates = sum(arm.step(x, y) for x, y in batches)
-    arm.wait()
-    return time.perf_counter() - start, updates
+    # On a GPU, calls return before their work is done.
+    tf.test.experimental.sync_devices()
+    seconds = time.perf_counter() - start
+    arm.finish()
+    return seconds, updates
 
 
 def _error(model, x, y):

@@ -42,7 +42,8 @@ def summary(frame, targets=TARGETS):
 
     Times and ratios are medians over all rounds of all seeds, with quartiles
     for the time. The error is the mean over seeds after the last round, with
-    the 95 % interval of a bootstrap over seeds; three seeds make a rough one.
+    the 95 % interval of a bootstrap over seeds. Of two or three seeds that is
+    the range from the lowest to the highest, which covers the mean less often.
     For each target, `time_to_5` and its like are medians over seeds of the
     seconds, iterations and layer-updates up to the first evaluation with at
     most that test error; NaN unless more than half of the seeds came there.
@@ -94,14 +95,15 @@ def interval(values):
 
 
 def _to_target(rows, target):
-    first = rows[rows["test_error"] <= target].groupby("seed").head(1)
-    reached = len(first) > rows["seed"].nunique() / 2
-    medians = first[["time", "step", "updates"]].median() if reached else None
+    columns = ["time", "step", "updates"]
+    arrived = rows[rows["test_error"] <= target]
+    first = arrived.groupby("seed")[columns].first().astype(float)
+    # Seeds that did not come there take longer than all others.
+    every = first.reindex(rows["seed"].unique(), fill_value=np.inf)
+    medians = every.median().replace(np.inf, np.nan)
     return {
-        f"{name}_to_{target:g}": np.nan if medians is None else medians[column]
-        for name, column in (
-            ("time", "time"),
-            ("iterations", "step"),
-            ("updates", "updates"),
+        f"{name}_to_{target:g}": medians[column]
+        for name, column in zip(
+            ("time", "iterations", "updates"), columns, strict=True
         )
     }

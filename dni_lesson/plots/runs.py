@@ -17,6 +17,8 @@ LINES = {
     "stochastic": ("cDNI, stochastic", COLORS["cdni"], "--"),
     "backprop-logged": ("backprop, logged", COLORS["backprop"], ":"),
     "stochastic-logged": ("stochastic, logged", COLORS["cdni"], ":"),
+    "backprop-placed": ("backprop, one module a GPU", COLORS["backprop"], "-."),
+    "cdni-placed": ("cDNI, one module a GPU", COLORS["cdni"], "-."),
 }
 
 
