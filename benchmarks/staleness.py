@@ -6,9 +6,10 @@
 Trains 784-256-256-256-10, one worker per layer, by cDNI ("decoupled") and with
 true gradients that come late ("delayed"), Adam 1e-3, batch 64, 5 epochs. By
 default workers take their messages in turn, so that every gradient of every
-module is exactly `staleness` updates old, whatever the speed of the machine;
-staleness 0 is synchronous training. With `--real` they run as they can, with
-queues of 8, as users do; the staleness is then what it came to, a mean.
+module, but for the first and the last few, is exactly `staleness` updates old,
+whatever the speed of the machine; staleness 0 is synchronous training. With
+`--real` they run as they can, with queues of 8, as users do; the staleness is
+then what it came to, a mean.
 
 One row per run goes to data/results/staleness.csv as soon as it is done; runs
 that are there already are not made again. About a minute a run on 2 CPU cores.

@@ -81,7 +81,8 @@ def timetable(
             `"gpipe"` only. Default `1`.
         queue_size: Integer >= 1 or `None`: how many mini-batches a decoupled
             or unlocked module may be ahead of the next one, as far as it has
-            heard. Default `None`: any number.
+            heard. (`fit_async` waits a little longer: until the gradient is
+            back.) Default `None`: any number.
         synthetic_input: Float >= 0, for each unlocked module above the first,
             the cost of its predicted input. Default `0`.
 

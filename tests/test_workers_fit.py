@@ -116,11 +116,11 @@ def test_locked_workers_do_what_backprop_does(schedule, rule):
 
 
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum"])
-@pytest.mark.parametrize("regularizer", [None, "l2"])
+@pytest.mark.parametrize("penalties", [(None, None), ("l2", "l2")])
 def test_gpipe_does_what_backprop_does_where_there_is_no_batchnorm(
-    reduction, regularizer
+    reduction, penalties
 ):
-    nets = [plain("backprop", regularizer) for _ in range(2)]
+    nets = [plain("backprop", *penalties) for _ in range(2)]
     for net in nets:
         loss = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, reduction=reduction

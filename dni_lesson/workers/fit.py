@@ -97,16 +97,20 @@ def fit_async(
         callbacks: List of Keras callbacks. They are told of the beginning and
             the end of training and of the epochs of the last module, with
             `"loss"`; other modules may be ahead then. A learning rate that
-            they set reaches the workers after the epoch. Default `None`.
+            they set reaches the workers after the epoch; weights that they
+            change stay changed at the end of training only. Default `None`.
         seed: Integer >= 0, of the order of the examples. Default `0`.
         shuffle: Boolean; a new random order in each epoch. Default `True`.
         in_turn: Boolean: workers take messages in a fixed order, first
             `queue_size` inputs, then a gradient and an input in turn. They
-            wait more, and runs repeat exactly: a gradient is always
-            `queue_size - 1` updates old. Default `False`.
+            wait more, and but for the first and the last a gradient is always
+            `queue_size - 1` updates old, so on a CPU runs repeat exactly.
+            Default `False`.
         devices: List of TensorFlow device names, one for each worker.
             Default: the GPUs in turn if there are several, else no change:
             on a CPU workers then share its threads, see `worker_devices`.
+            Layers are copied there, so layers of your own must be registered
+            by `keras.saving`.
             Only for threads; with Ray each worker has a GPU to itself if there
             are enough.
         step_timeout: Float > 0, seconds after which a call of a worker counts

@@ -40,22 +40,23 @@ class AsyncHistory:
         self._records = records
 
     def to_frame(self):
-        """Returns one row per module as a `pandas.DataFrame`.
+        """Returns one row per worker as a `pandas.DataFrame`.
 
-        Columns: `module`, counted from 1; `steps`, mini-batches that it has
-        begun; `updates` of its weights; `predictor_updates`; `staleness` and
-        `max_staleness`, the mean and the largest number of its updates
-        between a mini-batch's own and the arrival of its gradient (for
-        delayed gradients, between its forward pass and its update);
-        `busy` and `waiting`, seconds; `lost`, updates that went with a
-        process that was killed, and `repeated`, mini-batches trained on again
-        after that.
+        Columns: `module`, what the worker trains, counted from 1 at the input;
+        with fewer workers than modules it is several of them; `steps`,
+        mini-batches that it has begun; `updates` of its weights;
+        `predictor_updates`; `staleness` and `max_staleness`, the mean and
+        the largest number of its updates between a mini-batch's own and the
+        arrival of its gradient (for delayed gradients, between its forward
+        pass and its update); `busy` and `waiting`, seconds; `lost`, updates
+        that went with a process that was killed, and `repeated`, mini-batches
+        trained on again after that.
         """
         return pd.DataFrame([self._row(one) for one in self._records])
 
     def _row(self, record):
         busy = sum(event.end - event.start for event in record.events)
-        whole = self.events[-1].end if self.events else 0.0
+        whole = max((event.end for event in self.events), default=0.0)
         ages = record.staleness
         return {
             "module": record.module,

@@ -98,7 +98,8 @@ class WorkerError(RuntimeError):
     """A worker raised, took too long, or could not be restarted.
 
     Attributes:
-        module: Integer, the worker's module, counted from 1 at the input.
+        module: Integer, the worker, counted from 1 at the input. It holds
+            several modules if there are fewer workers than modules.
     """
 
     def __init__(self, message, module):
