@@ -50,8 +50,8 @@ EXERCISES = (
             "Two links and the work of the second worker: 20 + 4 + 20 ms.",
             "In 44 ms a worker that never waits begins 44 / 4 mini-batches.",
         ),
-        because="44 ms away, 4 ms a mini-batch: 11 are under way. A shorter "
-        "queue makes the worker wait; a longer one gains nothing.",
+        because="44 ms away, 4 ms a mini-batch: about 11 are under way. A much "
+        "shorter queue makes the worker wait; a longer one gains nothing.",
     ),
     Exercise(
         "06-2",
