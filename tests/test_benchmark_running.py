@@ -125,11 +125,11 @@ def test_what_another_benchmark_wrote_meanwhile_is_kept(rows, tmp_path):
     path = tmp_path / "rows.csv"
     one, other = Results(path), Results(path)
     other.add([{**row, "seed": 1} for row in rows])
-    one.add(rows)
-    other.add(rows)  # By now they are there.
-    frame = Results(path).frame
-    assert frame["seed"].tolist() == [1] * len(rows) + [0] * len(rows)
-    pd.testing.assert_frame_equal(other.frame, frame, check_dtype=False)
+    for writer in (one, other):  # At the second time they are there.
+        writer.add(rows)
+        frame = Results(path).frame
+        assert frame["seed"].tolist() == [1] * len(rows) + [0] * len(rows)
+        pd.testing.assert_frame_equal(writer.frame, frame, check_dtype=False)
 
 
 def test_a_run_whose_name_is_all_digits_stays_one(rows, tmp_path):
