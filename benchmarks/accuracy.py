@@ -31,7 +31,7 @@ LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.1
 
 def train(data, depth, rule, predictor_units, batch_size, epochs, seed):
     """Returns the test error in percent after the last epoch."""
-    (x_train, y_train), (x_test, y_test) = data
+    (x_train, y_train), test = data
     keras.utils.set_random_seed(seed)
     model = dni.mlp(
         depth=depth, rule=rule, seed=seed, predictor_units=predictor_units
@@ -44,8 +44,7 @@ def train(data, depth, rule, predictor_units, batch_size, epochs, seed):
         metrics=["accuracy"],
     )
     model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs, verbose=0)
-    accuracy = model.evaluate(x_test, y_test, batch_size=1000, verbose=0)[1]
-    return round(100 * (1 - accuracy), 2)
+    return rows.error_percent(model, *test)
 
 
 def machine():

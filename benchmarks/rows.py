@@ -21,6 +21,25 @@ def has(path, **cell):
     return not frame.empty
 
 
+def outcome(history, model, x_test, y_test):
+    """Returns what a `fit_async` came to, a dict of two columns.
+
+    `staleness` is the mean of the modules below the last, whose gradient is
+    never late.
+    """
+    staleness = history.to_frame()["staleness"][:-1].mean()
+    return {
+        "staleness": round(float(staleness), 2),
+        "test_error_percent": error_percent(model, x_test, y_test),
+    }
+
+
+def error_percent(model, x_test, y_test):
+    """Returns the share of wrong answers in percent, in two digits."""
+    accuracy = model.evaluate(x_test, y_test, batch_size=1000, verbose=0)[1]
+    return round(100 * (1 - accuracy), 2)
+
+
 def append(path, rows):
     """Adds a list of dicts with the same keys."""
     is_new = not path.exists()

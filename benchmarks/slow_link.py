@@ -26,7 +26,7 @@ SCHEDULES = ("locked", "decoupled", "delayed")
 
 
 def train(data, schedule, delay, seed, devices):
-    """Returns the history and the test error in percent."""
+    """Returns the columns that say how long it took and what was learnt."""
     train, test = data
     sizes = cut_sizes(WIDTH, WORKERS)
     model = cut_model(WIDTH, sizes, seed)
@@ -42,8 +42,8 @@ def train(data, schedule, delay, seed, devices):
         seed=seed,
         devices=devices,
     )
-    accuracy = model.evaluate(*test, batch_size=1000, verbose=0)[1]
-    return history, round(100 * (1 - accuracy), 2)
+    ms = round(1e3 / history.steps_per_second, 3)
+    return {"ms": ms, **rows.outcome(history, model, *test)}
 
 
 def main():
@@ -64,19 +64,9 @@ def main():
         }
         if rows.has(RESULTS, **run):
             continue
-        history, error = train(
-            data, schedule, options.delay / 1e3, seed, devices
-        )
-        staleness = history.to_frame()["staleness"][:-1].mean()
-        row = {
-            **run,
-            "ms": round(1e3 / history.steps_per_second, 3),
-            "staleness": round(float(staleness), 2),
-            "test_error_percent": error,
-            **environment(),
-        }
-        rows.append(RESULTS, [row])
-        print(f"{run} -> {error} %, {row['ms']} ms a step", flush=True)
+        found = train(data, schedule, options.delay / 1e3, seed, devices)
+        rows.append(RESULTS, [{**run, **found, **environment()}])
+        print(f"{run} -> {found}", flush=True)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ SCHEDULES = ("decoupled", "delayed")
 
 
 def train(data, schedule, queue_size, in_turn, seed, devices):
-    """Returns the history and the test error in percent."""
-    (x_train, y_train), (x_test, y_test) = data
+    """Returns the columns that say how late and how good it was."""
+    (x_train, y_train), test = data
     model = dni.mlp(depth=4, rule="cdni", seed=seed)
     model.compile(
         keras.optimizers.Adam(1e-3),
@@ -51,8 +51,7 @@ def train(data, schedule, queue_size, in_turn, seed, devices):
         seed=seed,
         devices=devices,
     )
-    accuracy = model.evaluate(x_test, y_test, batch_size=1000, verbose=0)[1]
-    return history, round(100 * (1 - accuracy), 2)
+    return rows.outcome(history, model, *test)
 
 
 def main():
@@ -78,20 +77,9 @@ def main():
         }
         if rows.has(RESULTS, **run):
             continue
-        history, error = train(
-            data, schedule, age + 1, not options.real, seed, devices
-        )
-        frame = history.to_frame()
-        # Of the modules below the last, whose gradient is never late.
-        staleness = round(float(frame["staleness"][:-1].mean()), 2)
-        row = {
-            **run,
-            "staleness": staleness,
-            "test_error_percent": error,
-            **environment(),
-        }
-        rows.append(RESULTS, [row])
-        print(f"{run} -> {error} %", flush=True)
+        found = train(data, schedule, age + 1, not options.real, seed, devices)
+        rows.append(RESULTS, [{**run, **found, **environment()}])
+        print(f"{run} -> {found}", flush=True)
 
 
 if __name__ == "__main__":
