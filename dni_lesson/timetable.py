@@ -79,10 +79,9 @@ def timetable(
         minibatches: Integer >= 1, how many to train on. Default `4`.
         microbatches: Integer >= 1, the parts a mini-batch is split into;
             `"gpipe"` only. Default `1`.
-        queue_size: Integer >= 1 or `None`: how many mini-batches a decoupled
-            or unlocked module may be ahead of the next one, as far as it has
-            heard. (`fit_async` waits a little longer: until the gradient is
-            back.) Default `None`: any number.
+        queue_size: Integer >= 1: how many mini-batches a decoupled or unlocked
+            module may be ahead of the next one, as far as it has heard; in
+            `fit_async`, until the gradient is back. Default `None`: any number.
         synthetic_input: Float >= 0, for each unlocked module above the first,
             the cost of its predicted input. Default `0`.
 

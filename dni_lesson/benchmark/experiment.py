@@ -23,7 +23,7 @@ ARMS = {
     "backprop-placed": "backprop with one module per GPU",
     "cdni-placed": "`cdni` with one module per GPU",
 }
-PLACED = ("backprop-placed", "cdni-placed")
+PLACED = tuple(name for name in ARMS if name.endswith("-placed"))
 DATA = ("digits", "mnist")
 DEVICES = ("CPU", "GPU")
 # What takes several values in one experiment; all else its runs share.

@@ -82,9 +82,9 @@ def fit_async(
         schedule: String, one of the above. Default `"decoupled"`.
         workers: `"threads"`, of this process, or `"ray"`, each in a process of
             its own, on this machine or on the cluster that `ray.init` was
-            called for; needs `pip install "dni_lesson[cluster]"`. Layers of
-            your own must be registered by `keras.saving`. Default
-            `"threads"`.
+            called for; needs `pip install "dni_lesson[cluster]"`. With Ray or
+            `devices` layers of your own must be registered by `keras.saving`.
+            Default `"threads"`.
         queue_size: Integer >= 1: how many mini-batches a worker may have under
             way, sent on but not answered. It bounds the staleness. Default `8`.
         link_delay: Float >= 0, seconds that each message between neighbours
@@ -97,8 +97,8 @@ def fit_async(
         callbacks: List of Keras callbacks. They are told of the beginning and
             the end of training and of the epochs of the last module, with
             `"loss"`; other modules may be ahead then. A learning rate that
-            they set reaches the workers after the epoch; weights that they
-            change stay changed at the end of training only. Default `None`.
+            they set reaches the workers after the epoch; weights that they set
+            last only at the end of training. Default `None`.
         seed: Integer >= 0, of the order of the examples. Default `0`.
         shuffle: Boolean; a new random order in each epoch. Default `True`.
         in_turn: Boolean: workers take messages in a fixed order, first
@@ -108,11 +108,8 @@ def fit_async(
             Default `False`.
         devices: List of TensorFlow device names, one for each worker.
             Default: the GPUs in turn if there are several, else no change:
-            on a CPU workers then share its threads, see `worker_devices`.
-            Layers are copied there, so layers of your own must be registered
-            by `keras.saving`.
-            Only for threads; with Ray each worker has a GPU to itself if there
-            are enough.
+            on a CPU workers then share its threads, see `worker_devices`. Only
+            for threads; with Ray each worker has a GPU if there are enough.
         step_timeout: Float > 0, seconds after which a call of a worker counts
             as hanging. Default `60.0`.
         snapshot_every: Integer >= 1, updates between two snapshots of a module.

@@ -54,11 +54,10 @@ class Outbox:
                 ray.get(self._actor.deliver.remote(self._generation, messages))
             except Exception as error:
                 goes_on = False
-                if _has_died(self._actor, error):
-                    # Who started the actors sees it too, and ends this run.
-                    continue
-                self._error = error
-                self._on_error()
+                # Who started the actors sees a death too, and ends this run.
+                if not _has_died(self._actor, error):
+                    self._error = error
+                    self._on_error()
 
 
 def _has_died(actor, error):
