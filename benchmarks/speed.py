@@ -6,14 +6,16 @@
 
 784-256-256-256-10 with BatchNorm and ReLU, batch 256, Adam, shuffled epochs of
 234 steps. Each arm is a process of its own, where the threads of one library
-cannot disturb another, and all take turns after warm-up and compilation, one
-epoch each in a round, so that a busy moment of the machine hits them alike:
+cannot disturb another, and all take turns after warm-up and compilation, an
+epoch each in a round, so that a busy moment of the machine hits them alike. Of
+Keras and ours it is the second of three epochs: like the plain loop, without
+what a run does once.
 
 - PyTorch backprop: a plain loop (skipped without torch);
 - Keras backprop: the same layers in `keras.Sequential`, all defaults of Keras;
 - our backprop and our cDNI: `dni.mlp` with its defaults;
 - our cDNI on two workers: the same by `dni.fit_async`, cut above the first
-  layer, each worker with one thread; the second of three epochs counts;
+  layer, each worker with one thread;
 - any `--peer`: a program that trains such an epoch for each line of its input,
   and prints its seconds.
 
@@ -44,16 +46,14 @@ def compiled(model):
     return model
 
 
+def running_epoch(train):
+    from arms import second_epoch
+
+    return second_epoch(train, STEPS, BATCH_SIZE)
+
+
 def fit_arm(model):
-    """Returns a function that trains an epoch and returns its seconds."""
-    x, y = arrays(BATCH_SIZE * STEPS)
-
-    def epoch():
-        start = time.perf_counter()
-        model.fit(x, y, batch_size=BATCH_SIZE, verbose=0)
-        return time.perf_counter() - start
-
-    return epoch
+    return running_epoch(functools.partial(model.fit, verbose=0))
 
 
 def keras_arm():
@@ -73,30 +73,11 @@ def our_arm(rule):
 def workers_arm():
     import dni_lesson as dni
 
-    import keras
-
     devices = dni.worker_devices(2)
     model = compiled(dni.mlp(rule="cdni"))
-    x, y = arrays(BATCH_SIZE * STEPS)
-
-    def epoch():
-        ends = []
-        clock = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda *_: ends.append(time.perf_counter())
-        )
-        dni.fit_async(
-            model,
-            x,
-            y,
-            epochs=3,
-            batch_size=BATCH_SIZE,
-            modules=[1, 3],
-            callbacks=[clock],
-            devices=devices,
-        )
-        return ends[1] - ends[0]
-
-    return epoch
+    return running_epoch(
+        functools.partial(dni.fit_async, model, modules=[1, 3], devices=devices)
+    )
 
 
 def torch_arm():

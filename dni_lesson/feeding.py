@@ -12,6 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# Training steps between two returns to Python, and so batches that should wait
+# for the next ones. Callbacks see a batch only at such a return; more steps
+# gain little speed (CPU, 784-256-256-256-10).
+STEPS_AT_ONCE = 16
+
 
 def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
     """Returns the arrays as a data set of batches.
@@ -47,22 +52,23 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
             if array is not None
         )
 
-    def rows(seed):
-        order = tf.range(examples)
+    def order(seed):
+        rows = tf.range(examples)
         if shuffle:
-            order = tf.random.experimental.stateless_shuffle(order, seed)
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+            rows = tf.random.experimental.stateless_shuffle(rows, seed)
+        return rows
 
     # Each epoch runs through this afresh and draws another seed.
     seeds = tf.data.Dataset.random(rerandomize_each_iteration=True).batch(2)
     data = (
         seeds.take(1)
-        .flat_map(rows)
+        .map(order)
+        .rebatch(batch_size)
         .map(lambda row: tuple(tf.gather(array, row) for array in arrays))
         .apply(
             tf.data.experimental.assert_cardinality(-(-examples // batch_size))
         )
-        .prefetch(2)
+        .prefetch(STEPS_AT_ONCE)
     )
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -1,14 +1,11 @@
 """A Keras model that is a chain of modules with interfaces in between."""
 
-from dni_lesson.feeding import CheckedModel
+from dni_lesson.feeding import STEPS_AT_ONCE, CheckedModel
 from dni_lesson.layers import SyntheticGradient
+from dni_lesson.stepping import several_steps
 
 import keras
 from keras import ops
-
-# Steps that run between two returns to Python. Callbacks see a batch only at
-# such a return; more steps gain no speed (CPU, 784-256-256-256-10).
-_STEPS_PER_EXECUTION = 16
 
 
 @keras.saving.register_keras_serializable(package="dni_lesson")
@@ -121,7 +118,7 @@ class DecoupledModel(CheckedModel):
         optimizer="adam",
         loss=None,
         *,
-        steps_per_execution=_STEPS_PER_EXECUTION,
+        steps_per_execution=STEPS_AT_ONCE,
         jit_compile="auto",
         **kwargs,
     ):
@@ -132,8 +129,10 @@ class DecoupledModel(CheckedModel):
             loss: Any Keras loss. A `mlp` returns logits, so use
                 `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`.
             steps_per_execution: Integer, training steps between two returns to
-                Python. Callbacks see batches in steps of it. Default `16`.
-            jit_compile: Boolean or `"auto"`: whether XLA compiles the step. It
+                Python, whose batches are in memory together. Callbacks see
+                batches in steps of it. Default `16`.
+            jit_compile: Boolean or `"auto"`: whether XLA compiles the step, and
+                with TensorFlow the loop over `steps_per_execution` of them. It
                 takes a few seconds once, and once more for a last batch that
                 is smaller than the others; after that steps are faster. Keras
                 leaves it off on CPUs; here `"auto"` turns it on unless the
@@ -155,6 +154,23 @@ class DecoupledModel(CheckedModel):
     def compile_from_config(self, config):
         # Keras does this by itself only where `compile` is not overridden.
         self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def make_train_function(self, force=False):
+        """As in Keras; with XLA, steps of one execution are one call."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        if (
+            keras.backend.backend() == "tensorflow"
+            and self.jit_compile
+            and not self.run_eagerly
+            and self.steps_per_execution > 1
+        ):
+            self.train_function = several_steps(
+                self.train_step,
+                self.steps_per_execution,
+                otherwise=self.train_function,
+            )
 
     def train_step(self, *args):
         *state, data = args  # JAX passes its state first.

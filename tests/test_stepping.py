@@ -1,0 +1,103 @@
+import dni_lesson as dni
+from dni_lesson.stepping import several_steps
+
+import helpers
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+def counting(count, otherwise=None):
+    """A train function whose step adds the batch's numbers to a list."""
+    seen, traces = tf.Variable(tf.zeros((100,))), []
+
+    def step(batch):
+        traces.append(batch.shape)
+        seen.scatter_nd_add(tf.cast(batch, tf.int32)[:, None], batch)
+        return {"sum": tf.reduce_sum(batch)}
+
+    return several_steps(step, count, otherwise), seen, traces
+
+
+def numbers(examples, batch_size=4):
+    return tf.data.Dataset.range(examples, output_type=tf.dtypes.float32).batch(
+        batch_size
+    )
+
+
+def run(train, data):
+    """Calls until no batch is left; returns what each call returned."""
+    iterator, told = iter(data), []
+    while True:
+        try:
+            told.append(float(train(iterator)["sum"]))
+        except StopIteration:
+            return told
+
+
+@pytest.mark.parametrize("examples", [0, 3, 4, 12, 15, 25, 40])
+def test_every_batch_is_trained_on_once(examples):
+    train, seen, _ = counting(3)
+    told = run(train, numbers(examples))
+    expected = np.arange(100) * (np.arange(100) < examples)
+    np.testing.assert_array_equal(seen, expected)
+    sums = [float(tf.reduce_sum(batch)) for batch in numbers(examples)]
+    last = [*range(2, len(sums), 3), *([-1] if len(sums) % 3 else [])]
+    assert told == [sums[k] for k in last]
+
+
+def test_batches_of_one_size_are_compiled_once():
+    train, _, traces = counting(3)
+    run(train, numbers(40))  # 10 batches of 4
+    assert set(traces) == {(4,)}
+    compilations = len(traces)
+    run(train, numbers(20))  # 5, the last call with two
+    assert len(traces) == compilations
+
+
+def test_what_cannot_be_stacked_goes_the_other_way():
+    ragged = tf.ragged.constant([[1.0], [2.0, 3.0]])
+    train, *_ = counting(2, otherwise=lambda iterator: "other")
+    assert train(iter(tf.data.Dataset.from_tensor_slices(ragged))) == "other"
+    assert train(iter([1])) == "other"
+
+
+def weights_after_fit(rule, steps_per_execution):
+    x, y = helpers.toy_data(100)
+    model = dni.mlp(units=8, rule=rule, input_dim=6, num_classes=3)
+    model.compile(
+        "adam",
+        helpers.crossentropy(),
+        steps_per_execution=steps_per_execution,
+        metrics=["accuracy"],
+    )
+    history = model.fit(x, y, 8, epochs=2, shuffle=False, verbose=0).history
+    return helpers.weights(model), history
+
+
+@pytest.mark.parametrize("rule", ["backprop", "cdni"])
+def test_several_steps_in_a_call_are_the_same_steps(rule):
+    (alone, one), (together, other) = (
+        weights_after_fit(rule, count) for count in (1, 5)
+    )
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+    np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-4)
+    np.testing.assert_allclose(one["accuracy"], other["accuracy"])
+
+
+def test_a_generator_without_weights_can_be_trained_on():
+    x, y = helpers.toy_data(8)
+    model = dni.mlp(units=8, rule="cdni", input_dim=6, num_classes=3)
+    model.compile("adam", helpers.crossentropy())
+    before = helpers.weights(model)
+    model.fit(
+        ((x, y, None) for _ in range(3)),
+        steps_per_epoch=3,
+        shuffle=False,
+        verbose=0,
+    )
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(before, helpers.weights(model), strict=True)
+    )
