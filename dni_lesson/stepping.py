@@ -25,9 +25,10 @@ def several_steps(step, count, otherwise):
         from it and returns what the last step returned. It raises
         `StopIteration` if no batch was left.
     """
-    step = tf.function(step, autograph=False)  # Traced once, not in each pass.
+    # A function of its own is traced once, not each time that the loop is.
+    step = tf.function(step, autograph=False, reduce_retracing=True)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, reduce_retracing=True)
     def steps(stacked, number):
         for k in tf.range(number):
             logs = step(tf.nest.map_structure(lambda one: one[k], stacked))
