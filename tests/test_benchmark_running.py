@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import time
+
 from dni_lesson.benchmark import command, running
 from dni_lesson.benchmark.experiment import Experiment, Group
 from dni_lesson.benchmark.results import COLUMNS, Results, ResultsError
@@ -83,6 +87,23 @@ def test_an_interrupted_benchmark_goes_on_and_counts_nothing_twice(
     output = capsys.readouterr().out
     assert path.read_text() == whole
     assert "0 of 4 runs to do" in output and "## 2 layers of 8 units" in output
+
+
+def test_a_killed_benchmark_goes_on_where_it_stopped(tmp_path, capsys):
+    path = tmp_path / "rows.csv"
+    arguments = ["--arms", "backprop", *COMMAND[3:], "--out", str(path)]
+    program = [sys.executable, "-m", "dni_lesson", "benchmark", *arguments]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL) as process:
+        while not path.exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode != 0
+    first = path.read_text()
+    assert command.main(arguments) == 0
+    assert "1 of 2 runs to do" in capsys.readouterr().out
+    assert path.read_text().startswith(first)
+    rounds = Results(path).frame.groupby("seed").size()
+    assert rounds.to_dict() == {0: 2, 1: 2}
 
 
 def test_a_dry_run_writes_nothing(tmp_path, capsys):
