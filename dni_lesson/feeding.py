@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 # Training steps between two returns to Python, and so batches that should wait
-# for the next ones. Callbacks see a batch only at such a return; more steps
-# gain little speed (CPU, 784-256-256-256-10).
+# for the next ones. Callbacks see a batch only at such a return. A step takes
+# 1.12 times as long with 4, and 0.97 times with 64 (2 CPU cores, cDNI,
+# 784-256-256-256-10, batch 256).
 STEPS_AT_ONCE = 16
 
 
