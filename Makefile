@@ -41,7 +41,7 @@ doctor: $(READY)
 test: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 lessons: $(READY)
 	$(PY) tests/lessons.py $(ARGS)
