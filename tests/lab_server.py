@@ -84,8 +84,17 @@ def serve(home, root=None, command=("-m", "jupyterlab")):
             _wait_for(server, process)
             yield server
         finally:
-            process.terminate()
-            process.wait(timeout=30)
+            _end(process)
+
+
+def _end(process):
+    process.terminate()
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        # Seen once: it had stopped all kernels, and stayed.
+        process.kill()
+        process.wait()
 
 
 def free_port():
