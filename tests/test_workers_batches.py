@@ -29,6 +29,20 @@ def test_microbatches_are_the_parts_of_a_batch():
     assert rows(batches, range(6)) == [[0, 1], [2, 3], [4, 5], [6, 7], [8], [9]]
 
 
+def test_several_batches_go_together_until_an_epoch_ends():
+    x = np.arange(2.0 * 18).reshape(-1, 2)
+    batches = Batches(x, np.arange(18), 4, 1, None, together=3)
+    first, second, third = (
+        [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]],
+        [[12, 13, 14, 15]],
+        [[16, 17]],
+    )
+    jobs = [0, 3, 4, 5, 8, 9]
+    assert rows(batches, jobs) == [first, second, third] * 2
+    shapes = [h.shape.as_list() for h, _ in batches.examples()]
+    assert shapes == [[3, 4, 2], [1, 4, 2], [1, 2, 2]]
+
+
 def test_inputs_go_with_their_labels_in_keras_floats():
     x, y = make(seed=3)(0)
     assert x.dtype == "float32"

@@ -2,7 +2,7 @@
 
 import gc
 
-from dni_lesson.workers.calls import compiled
+from dni_lesson.workers.calls import compiled, one_by_one
 
 import numpy as np
 import pytest
@@ -41,3 +41,18 @@ def test_a_call_lives_on_when_its_graph_is_gone():
     np.testing.assert_array_equal(call(Y), [8.0])
     five.assign([6.0])
     np.testing.assert_array_equal(call(Y), [9.0])
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_entries_come_one_by_one_and_see_what_was_done_before(jit_compile):
+    total = tf.Variable(0.0)
+
+    def function(x, y):
+        return [total.assign_add(x) * y, None], x
+
+    examples = [tf.constant([1.0, 2.0, 3.0]), tf.constant([1.0, 1.0, 2.0])]
+    call = compiled(one_by_one(function, examples), examples, jit_compile)
+    (sums, nothing), x = call(*examples)
+    np.testing.assert_array_equal(sums, [1.0, 3.0, 12.0])
+    assert nothing is None
+    np.testing.assert_array_equal(x, examples[0])

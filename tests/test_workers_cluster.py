@@ -73,14 +73,17 @@ def cluster():
     nodes.shutdown()
 
 
-def test_processes_do_what_threads_do_and_leave_nothing_behind():
+@pytest.mark.parametrize("steps", [1, 2])
+def test_processes_do_what_threads_do_and_leave_nothing_behind(steps):
     nets, histories = [], []
     for workers in ("threads", "ray"):
         net = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
         # Averages of weights start at zero and must not be taken for them.
         adam = keras.optimizers.Adam(use_ema=True)
         net.compile(adam, helpers.crossentropy())
-        histories.append(train(net, workers, in_turn=True, modules=2))
+        settings = {"in_turn": True, "modules": 2}
+        settings["steps_per_execution"] = steps
+        histories.append(train(net, workers, **settings))
         nets.append(net)
     for one, other in zip(*map(helpers.weights, nets), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-6)

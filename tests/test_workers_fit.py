@@ -87,6 +87,17 @@ def test_without_staleness_decoupled_workers_do_what_fit_does(modules):
     )
 
 
+def test_several_steps_in_a_call_are_the_same_steps_for_the_top():
+    # No gradient crosses a boundary: messages that come late change nothing.
+    one, other = made("local"), made("local")
+    expected = synchronous(one)
+    history = asynchronous(other, "decoupled", steps_per_execution=2)
+    assert_close(helpers.weights(one), helpers.weights(other))
+    np.testing.assert_allclose(
+        history.history["loss"], expected.history["loss"], rtol=1e-5
+    )
+
+
 @pytest.mark.parametrize("rule", ["dni", "local"])
 def test_other_rules_do_what_fit_does(rule):
     one, other = made(rule), made(rule)
@@ -238,6 +249,17 @@ def test_queue_size_bounds_the_staleness_and_all_work_is_done():
     assert (frame["busy"] > 0).all()
 
 
+def test_several_steps_in_a_call_are_all_counted():
+    history = asynchronous(
+        made(), "decoupled", epochs=10, queue_size=4, steps_per_execution=2
+    )
+    frame = history.to_frame()
+    assert frame["steps"].tolist() == frame["updates"].tolist() == [40] * 4
+    assert frame["predictor_updates"].tolist() == [40, 40, 40, 0]
+    assert frame["max_staleness"].between(0, 4).all()
+    assert history.steps_per_second > 0
+
+
 @pytest.mark.parametrize("schedule", ["decoupled", "locked", "gpipe"])
 def test_real_events_are_those_of_the_timetable(schedule):
     history = asynchronous(made(jit_compile=False), schedule, microbatches=2)
@@ -335,6 +357,9 @@ WRONG = [
     ("link_delay", {"link_delay": float("nan")}),
     ("microbatches", {"microbatches": 0}),
     ("microbatches", {"microbatches": 3, "schedule": "gpipe"}),
+    ("steps_per_execution", {"steps_per_execution": 0}),
+    ("steps_per_execution", {"steps_per_execution": 9}),
+    ("steps_per_execution", {"steps_per_execution": 2, "schedule": "locked"}),
     ("modules", {"modules": 5}),
     ("seed", {"seed": -1}),
     ("epochs", {"epochs": 0}),

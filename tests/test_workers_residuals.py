@@ -66,7 +66,7 @@ def in_two(net, x, g, jit_compile, between=lambda: None, keep_weights=False):
     )
     (out,), residuals = run(forward, jit_compile, x)
     between()
-    below, gradients = run(backward, jit_compile, residuals, [g(out)])
+    below, gradients = run(backward, jit_compile, residuals, g(out))
     return [below, *gradients]
 
 
@@ -111,7 +111,7 @@ def test_the_backward_pass_repeats_no_product_of_the_forward_pass():
     forward, backward = split_pass(
         lambda x: [net(x, training=True)], [x], net.trainable_variables, []
     )
-    out, residuals = run(forward, True, x)
+    (out,), residuals = run(forward, True, x)
     # Two layers: two products forward, and two for each backward.
     assert products(forward, x) == 2
     assert products(backward, residuals, out) == 4
@@ -126,7 +126,7 @@ def test_the_gradient_of_the_input_costs_nothing_where_nobody_wants_it():
         [],
         input_gradient=False,
     )
-    out, residuals = run(forward, True, x)
+    (out,), residuals = run(forward, True, x)
     assert run(backward, True, residuals, out)[0] is None
     assert products(backward, residuals, out) == 3
 

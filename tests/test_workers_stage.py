@@ -2,6 +2,7 @@
 
 import dni_lesson as dni
 from dni_lesson.workers.job import Plan
+from dni_lesson.workers.kinds import Decoupled, Top, TrueGradient
 from dni_lesson.workers.lower import LowerStage
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.placement import set_weights_of, weights_of
@@ -11,13 +12,15 @@ from dni_lesson.workers.team import (
     make_team,
     worker_kind,
 )
-from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
 
 import helpers
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+# Another program for the same steps reorders float32 sums.
+REORDERED = {"rtol": 2e-4, "atol": 2e-6}
 
 
 def compiled():
@@ -117,6 +120,50 @@ def test_updating_a_part_leaves_its_predictor_alone_and_the_other_way_round():
     stage.train_predictor(out, y, tf.ones_like(out))
     assert same(kept, [w.numpy() for w in module.weights])
     assert not same([0 * w for w in kept], kept)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_several_steps_in_a_call_are_the_same_steps(number):
+    together, single = (
+        make_stage(
+            partition(model, "decoupled")[number],
+            model,
+            "decoupled",
+            together=is_together,
+        )
+        for model, is_together in ((compiled(), True), (compiled(), False))
+    )
+    rng = np.random.default_rng(0)
+    size = 6 if number == 0 else 8
+    h, g = (
+        tf.constant(rng.normal(size=(2, 4, n)), "float32") for n in (size, 8)
+    )
+    y = tf.constant(rng.integers(3, size=(2, 4)))
+    together.compile(h, y)
+    single.compile(h[0], y[0])
+    for _ in range(2):  # The first time predictions are zero.
+        if number == 2:
+            several = together.update(h, y)
+            each = [single.update(h[k], y[k]) for k in range(2)]
+        else:
+            several = together.learn(h, y)
+            together.train_predictor(several[0], y, g)
+            each = [learn(single, h[k], y[k]) for k in range(2)]
+            for k in range(2):
+                single.train_predictor(each[k][0], y[k], g[k])
+        for one, others in zip(several, zip(*each, strict=True), strict=True):
+            if number == 0 and others[0] is None:
+                assert one is None
+            else:
+                np.testing.assert_allclose(one, tf.stack(others), **REORDERED)
+    for one, other in zip(together.state(), single.state(), strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, **REORDERED)
+
+
+def learn(stage, h, y):
+    out, residuals = stage.forward(h, y)
+    return out, stage.update_synthetic(residuals, out, y)
 
 
 def test_weights_of_a_part_fit_a_part_of_the_same_build():

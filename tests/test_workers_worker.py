@@ -3,7 +3,12 @@
 import contextlib
 
 from dni_lesson.workers.job import Plan
-from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
+from dni_lesson.workers.kinds import (
+    Decoupled,
+    DecoupledTogether,
+    Top,
+    TrueGradient,
+)
 
 import pytest
 
@@ -26,6 +31,10 @@ class Stage:
     def update_synthetic(self, residuals, out, y):
         self._log.append(("update", residuals))
         return f"g{residuals}"
+
+    def learn(self, h, y):
+        self._log.append(("learn", h))
+        return h, h
 
     def train_predictor(self, out, y, g):
         self._log.append(("predictor", out))
@@ -150,3 +159,25 @@ def test_a_record_says_what_was_done():
         "synthetic backward",
         "predictor",
     ]
+
+
+def test_several_minibatches_in_a_call_count_one_by_one():
+    plan = Plan(5, window=4, in_turn=True, together=True)
+    worker, log = working(
+        DecoupledTogether, plan, source=lambda job: ("abcde"[job:][:2], None)
+    )
+    for job, several in ((0, "ab"), (2, "cd"), (4, "e")):
+        worker.box.put("gradient", (job, several))
+    worker.run()
+    assert [what for what, _ in log] == [
+        *["learn", "to above", "to below"] * 2,
+        "predictor",
+        *["learn", "to above", "to below"],
+        *["predictor"] * 2,
+    ]
+    assert worker.updates == worker.predictor_updates == 5
+    # When "ab" comes back 4 updates are done: "a" was the first of them.
+    assert worker.staleness == [3, 2, 2, 1, 0]
+    begun = [one for one in worker.events if one.phase != "predictor"]
+    assert [one.minibatch for one in begun] == [1, 2, 3, 4, 5]
+    assert begun[0].end == begun[1].start

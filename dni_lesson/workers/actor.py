@@ -53,13 +53,19 @@ class ModuleActor:
         parts = partition(model, brief.schedule, brief.sizes)
         below, part = parts[: brief.number - 1], parts[brief.number - 1]
         self._stage = make_stage(
-            part, model, brief.schedule, brief.microbatches
+            part,
+            model,
+            brief.schedule,
+            brief.microbatches,
+            together=brief.together,
         )
+        under = [module for part in below for module in part.modules]
         for x, y in brief.examples:
-            h = tf.constant(x)
-            for module in (one for under in below for one in under.modules):
-                h = module(h)
-            self._stage.compile(h, tf.constant(y))
+            batches = x if brief.together else [x]
+            h = [_through(under, tf.constant(one)) for one in batches]
+            self._stage.compile(
+                tf.stack(h) if brief.together else h[0], tf.constant(y)
+            )
         self._records, self._reports, self._snapshot = [], [], None
         self._lock, self._seen = threading.Lock(), 0
         self._generation = self._stopped = 0
@@ -105,7 +111,7 @@ class ModuleActor:
 
     def _make_worker(self, plan, is_last):
         brief = self._brief
-        worker = worker_kind(brief.schedule, is_last)(
+        worker = worker_kind(brief.schedule, is_last, brief.together)(
             brief.number, self._stage, plan, brief.link_delay, brief.batches
         )
         worker.after_message = self._after_message
@@ -189,6 +195,12 @@ class ModuleActor:
     def _on_report(self, minibatches, losses):
         losses = {job: float(loss) for job, loss in losses.items()}
         self._reports.append((minibatches, losses))
+
+
+def _through(modules, h):
+    for module in modules:
+        h = module(h)
+    return h
 
 
 def _as_tensor(value):

@@ -15,6 +15,10 @@ class Batches:
         microbatches: Integer >= 1, equal parts of a mini-batch.
         seed: Integer, of a new order for each epoch; `None` for the order of
             the arrays.
+        together: Integer >= 1, mini-batches in a job, which then have an axis
+            of their own in front; fewer where an epoch ends, and a last,
+            smaller one is alone. `None` for one without that axis. Default
+            `None`.
 
     Attributes:
         per_epoch: Integer, mini-batches in an epoch.
@@ -24,12 +28,13 @@ class Batches:
         ValueError: If `microbatches` does not divide the size of a batch.
     """
 
-    def __init__(self, x, y, batch_size, microbatches, seed):
+    def __init__(self, x, y, batch_size, microbatches, seed, together=None):
         x, y = np.asarray(x), np.asarray(y)
         if x.dtype.kind == "f":
             x = x.astype(keras.config.floatx(), copy=False)
         self._x, self._y, self._seed = x, y, seed
         self._size, self._parts = batch_size, microbatches
+        self._together = together
         starts = np.arange(0, len(x), batch_size)
         self.per_epoch = len(starts)
         self.shares = np.minimum(batch_size, len(x) - starts) / len(x)
@@ -48,17 +53,39 @@ class Batches:
         return whole + ([examples % size] if examples % size else [])
 
     def examples(self):
-        """Yields one job `(h, y)` for each size that occurs."""
-        for size in self._sizes():
-            yield self._tensors(slice(size // self._parts))
+        """Yields one job `(h, y)` for each shape that occurs."""
+        batch, shapes = 0, set()
+        while batch < self.per_epoch:
+            places = self._places(batch)
+            if places.shape not in shapes:
+                shapes.add(places.shape)
+                yield self(batch * self._parts)
+            batch += len(places)
 
     def __call__(self, job):
-        """Returns the tensors `(h, y)` of a job, counted from 0."""
+        """Returns the tensors `(h, y)` of a job.
+
+        Args:
+            job: Integer, counted from 0 in micro-batches; of several
+                mini-batches it is the first.
+        """
         batch, part = divmod(job, self._parts)
         epoch, batch = divmod(batch, self.per_epoch)
-        rows = self._rows(epoch)[batch * self._size : (batch + 1) * self._size]
+        rows = self._rows(epoch)[self._places(batch)]
+        if self._together:
+            return self._tensors(rows)
+        (rows,) = rows
         size = len(rows) // self._parts
         return self._tensors(rows[part * size : (part + 1) * size])
+
+    def _places(self, batch):
+        """Returns the places in an epoch of the mini-batches from this one on
+        that go together, `(mini-batches, batch)`."""
+        whole = len(self._x) // self._size - batch
+        count = max(min(self._together or 1, whole), 1)
+        start = batch * self._size
+        end = min(start + count * self._size, len(self._x))
+        return np.arange(start, end).reshape(count, -1)
 
     def _rows(self, epoch):
         if epoch != self._epoch:

@@ -26,6 +26,7 @@ class Brief(NamedTuple):
         examples: List of arrays `(x, y)`, one pair for each batch size.
         batches: `Batches` for the first part, else `None`.
         snapshot_every: Integer, updates between two snapshots.
+        together: Boolean, whether examples are several mini-batches.
         actors_here: Integer, how many share the machine.
     """
 
@@ -39,6 +40,7 @@ class Brief(NamedTuple):
     examples: list
     batches: Batches | None
     snapshot_every: int
+    together: bool
     actors_here: int
 
 
@@ -67,6 +69,7 @@ def make_briefs(job, nodes):
             examples=examples,
             batches=job.batches if number == 1 else None,
             snapshot_every=job.snapshot_every,
+            together=job.plan.together,
             actors_here=nodes.count(node),
         )
         for number, node in enumerate(nodes, 1)

@@ -7,19 +7,18 @@ from dni_lesson.checks import (
     check_not_negative,
     check_positive,
 )
-from dni_lesson.models import DecoupledModel
+from dni_lesson.workers.arguments import (
+    check_arrays,
+    check_model,
+    check_schedule,
+    devices_of,
+)
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.history import AsyncHistory
 from dni_lesson.workers.job import Job, Plan
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.threads import train_on_threads
 from dni_lesson.workers.told import Told
-
-import keras
-import tensorflow as tf
-
-SCHEDULES = ("decoupled", "locked", "gpipe", "delayed")
-WORKERS = ("threads", "ray")
 
 
 def fit_async(
@@ -39,6 +38,7 @@ def fit_async(
     *,
     shuffle=True,
     in_turn=False,
+    steps_per_execution=1,
     devices=None,
     step_timeout=60.0,
     snapshot_every=100,
@@ -106,6 +106,13 @@ def fit_async(
             wait more, and but for the first and the last a gradient is always
             `queue_size - 1` updates old, so on a CPU runs repeat exactly.
             Default `False`.
+        steps_per_execution: Integer >= 1, for `"decoupled"`: how many
+            mini-batches a message is about, which a worker takes one after the
+            other in one compiled call. The fewer calls, the faster small
+            modules are, but outputs and gradients arrive later. At most
+            `queue_size`, which messages may then exceed where an epoch ends; if
+            it is twice as large, neighbours need not wait for each other.
+            Default `1`.
         devices: List of TensorFlow device names, one for each worker.
             Default: the GPUs in turn if there are several, else no change:
             on a CPU workers then share its threads, see `worker_devices`. Only
@@ -131,7 +138,11 @@ def fit_async(
     >>> len(history.history["loss"])
     2
     """
-    _check(model, x, y, schedule, workers, queue_size, microbatches, seed)
+    check_model(model)
+    check_arrays(x, y)
+    check_schedule(schedule, queue_size, microbatches, steps_per_execution)
+    check_choice("workers", workers, ("threads", "ray"))
+    check_int("seed", seed, at_least=0)
     check_int("epochs", epochs, at_least=1)
     check_int("batch_size", batch_size, at_least=1)
     check_not_negative("link_delay", link_delay)
@@ -140,13 +151,16 @@ def fit_async(
     x, y = check_examples(model, x, y)
     parts = partition(model, schedule, modules)
     size = int(microbatches) if schedule == "gpipe" else 1
-    batches = Batches(x, y, batch_size, size, seed if shuffle else None)
+    order = seed if shuffle else None
+    together = steps_per_execution if steps_per_execution > 1 else None
+    batches = Batches(x, y, batch_size, size, order, together)
     plan = Plan(
         minibatches=epochs * batches.per_epoch,
         microbatches=size,
         window=queue_size if schedule in ("decoupled", "delayed") else 1,
         in_turn=in_turn,
         report_every=batches.per_epoch,
+        together=together is not None,
     )
     job = Job(
         model,
@@ -155,7 +169,7 @@ def fit_async(
         plan,
         link_delay,
         batches,
-        _devices(devices, parts, workers),
+        devices_of(devices, parts, workers),
         step_timeout,
         snapshot_every,
     )
@@ -178,73 +192,3 @@ def _trainer(workers):
             f'pip install "dni_lesson[cluster]". Received: {error}'
         ) from error
     return train_on_ray
-
-
-def _check(model, x, y, schedule, workers, queue_size, microbatches, seed):
-    if not isinstance(model, DecoupledModel) or not model.built:
-        raise ValueError(
-            f"`model`. Expected a built DecoupledModel. Received: {model!r}"
-        )
-    if not model.compiled or model.loss is None:
-        raise ValueError(
-            "`model`. Expected a model that was compiled with a loss. "
-            f"Received: {model!r}"
-        )
-    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-        raise ValueError(
-            "`model`. Expected no float16: workers share no loss scale. "
-            f"Received: optimizer={model.optimizer!r}"
-        )
-    for name, value in (("x", x), ("y", y)):
-        if not isinstance(value, list | tuple) and not hasattr(
-            value, "__array__"
-        ):
-            raise ValueError(
-                f"`{name}`. Expected an array. Received: {value!r}"
-            )
-    try:
-        keras.losses.get(model.loss)
-    except ValueError as error:
-        raise ValueError(
-            "`model`. Expected one loss that `keras.losses.get` knows. "
-            f"Received: loss={model.loss!r}"
-        ) from error
-    check_choice("schedule", schedule, SCHEDULES)
-    check_choice("workers", workers, WORKERS)
-    check_int("queue_size", queue_size, at_least=1)
-    check_int("microbatches", microbatches, at_least=1)
-    check_int("seed", seed, at_least=0)
-
-
-def _devices(devices, parts, workers):
-    if workers == "ray":
-        if devices is not None:
-            raise ValueError(
-                '`devices`. Expected None for workers="ray", whose processes '
-                f"Ray places. Received: devices={devices!r}"
-            )
-        return [None] * len(parts)
-    if devices is None:
-        gpus = tf.config.list_logical_devices("GPU")
-        if len(gpus) < 2:
-            return [None] * len(parts)
-        return [gpus[k % len(gpus)].name for k in range(len(parts))]
-    if not isinstance(devices, list | tuple) or len(devices) != len(parts):
-        raise ValueError(
-            f"`devices`. Expected one for each of {len(parts)} workers. "
-            f"Received: devices={devices!r}"
-        )
-    known = {
-        device.name.removeprefix("/device:").lower(): device.name
-        for device in tf.config.list_logical_devices()
-    }
-    names = []
-    for device in devices:
-        short = str(device).lower().removeprefix("/").removeprefix("device:")
-        if short not in known:
-            raise ValueError(
-                f"`devices`. Expected some of {list(known.values())}. "
-                f"Received: {device!r}"
-            )
-        names.append(known[short])
-    return names

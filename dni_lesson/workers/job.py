@@ -18,6 +18,8 @@ class Plan(NamedTuple):
             come, `window` inputs ahead of the answers.
         report_every: Integer, mini-batches between two reports of the top.
         first: Integer, mini-batches that are left out, as they are done.
+        together: Boolean, whether a message is about several mini-batches; its
+            job is then the first of them.
     """
 
     minibatches: int
@@ -26,6 +28,7 @@ class Plan(NamedTuple):
     in_turn: bool = False
     report_every: int = 1
     first: int = 0
+    together: bool = False
 
 
 class Record(NamedTuple):

@@ -12,6 +12,7 @@ class LowerStage(Stage):
 
     It runs `forward` and then one of `update_synthetic`, `update` and
     `backward`, the last for micro-batches, whose gradients `apply` sums up.
+    With several mini-batches in a call it is `learn` alone.
     """
 
     def forward(self, h, y):
@@ -25,6 +26,14 @@ class LowerStage(Stage):
         Returns the gradient of its input, `None` for the first part.
         """
         return self.call("update_synthetic", out, residuals, out, y)
+
+    def learn(self, h, y):
+        """Runs forward and updates the part with a predicted gradient.
+
+        Returns the output and the gradient of the input, `None` for the first
+        part.
+        """
+        return self.call("learn", h, h, y)
 
     def train_predictor(self, out, y, g):
         """Trains the predictor with the gradient `g` that arrived for `out`."""
@@ -44,18 +53,15 @@ class LowerStage(Stage):
     def make_calls(self, h, y):
         forward, backward = split_pass(
             self.run,
-            [h, y],
+            self.first_of(h, y),
             self.variables,
             [v for one in self.layers for v in one.non_trainable_variables],
             self.keep_weights,
             input_gradient=not self.part.is_first,
         )
 
-        def pull(residuals, g):
-            return backward(residuals, [g, *[tf.ones(())] * (len(outputs) - 1)])
-
         def update(residuals, g):
-            below, gradients = pull(residuals, g)
+            below, gradients = backward(residuals, g)
             self.optimizers[0].apply(gradients, self.variables)
             return below
 
@@ -65,8 +71,16 @@ class LowerStage(Stage):
                 g = self._predicted(out, y)
             return update(residuals, g)
 
-        outputs, residuals = self.add("forward", forward, h, y)
-        out = outputs[0]
+        def learn(h, y):
+            (out, *_), residuals = forward(h, y)
+            return out, update_synthetic(residuals, out, y)
+
+        if self.together:
+            out, _ = self.add("learn", learn, h, y)
+            if self.learns_to_predict:
+                self.add("train_predictor", self._teach, out, y, out)
+            return out
+        (out, *_), residuals = self.add("forward", forward, h, y)
         if self.synthetic:
             self.add("update_synthetic", update_synthetic, residuals, out, y)
             if self.learns_to_predict:
@@ -74,7 +88,7 @@ class LowerStage(Stage):
         elif self.microbatches == 1:
             self.add("update", update, residuals, out)
         else:
-            _, gradients = self.add("backward", pull, residuals, out)
+            _, gradients = self.add("backward", backward, residuals, out)
             self.make_apply(gradients)
         return out
 

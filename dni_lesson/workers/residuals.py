@@ -34,9 +34,10 @@ def split_pass(
     Returns:
         Two functions for use inside a `tf.function`. `forward(*inputs)`
         returns the list of outputs and the list of residuals and updates the
-        states. `backward(residuals, arriving)` takes the gradients of the
-        outputs and returns the gradient of the first input (or `None`) and
-        the list of those of the variables.
+        states. `backward(residuals, g)` takes the gradient of the first output,
+        to which the other ones, penalties, are added with the gradient one. It
+        returns the gradient of the first input (or `None`) and the list of
+        those of the variables.
     """
     graph = {}
 
@@ -64,8 +65,10 @@ def split_pass(
             state.assign(value)
         return outputs, residuals
 
-    def backward(residuals, arriving):
-        gradients = upper(*residuals, *arriving)
+    def backward(residuals, g):
+        penalties = graph["backward"][0][len(residuals) + 1 :]
+        ones = [tf.ones(one.shape) for one in penalties]
+        gradients = upper(*residuals, g, *ones)
         if input_gradient:
             return gradients[0], gradients[1:]
         return None, gradients

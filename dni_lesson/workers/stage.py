@@ -1,6 +1,6 @@
 """What every worker has: a part of the network and its compiled calls."""
 
-from dni_lesson.workers.calls import compiled
+from dni_lesson.workers.calls import compiled, one_by_one
 from dni_lesson.workers.placement import (
     copied,
     on_device,
@@ -29,6 +29,8 @@ class Stage:
         keep_weights: Boolean, see `split_pass`. Default `False`.
         device: String, a TensorFlow device to which the part's weights are
             copied and where it runs. Default `None`: where the weights are.
+        together: Boolean, whether a call gets several mini-batches, which have
+            an axis of their own in front. Default `False`.
 
     Attributes:
         layers: List of the Keras layers that act: modules and interfaces.
@@ -44,8 +46,9 @@ class Stage:
         microbatches=1,
         keep_weights=False,
         device=None,
+        together=False,
     ):
-        self._original, self._device = part, device
+        self._original, self._device, self.together = part, device, together
         self.part = part if device is None else copied(part, device)
         self.model, self.synthetic = model, synthetic
         self.microbatches, self.keep_weights = microbatches, keep_weights
@@ -149,7 +152,7 @@ class Stage:
 
     def call(self, name, like, *arguments):
         """Calls what was added under a name for batches as large as `like`."""
-        return self._calls[name, like.shape[0]](*arguments)
+        return self._calls[name, self._size(like)](*arguments)
 
     def _all_variables(self):
         for optimizer in self.optimizers:
@@ -159,10 +162,19 @@ class Stage:
 
     def add(self, name, function, *examples):
         """Compiles and runs a function for one batch size."""
+        if self.together:
+            function = one_by_one(function, examples)
         call = compiled(function, examples, self.model.jit_compile)
-        size = tf.nest.flatten(examples)[-1].shape[0]
+        size = self._size(tf.nest.flatten(examples)[-1])
         self._calls[name, size] = call
         return call(*examples)
+
+    def first_of(self, *tensors):
+        """Returns the tensors of one mini-batch."""
+        return [one[0] if self.together else one for one in tensors]
+
+    def _size(self, like):
+        return tuple(like.shape[: 2 if self.together else 1])
 
     def run(self, h, y):
         """The part's forward pass in training, and its penalties."""

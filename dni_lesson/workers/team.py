@@ -2,12 +2,25 @@
 
 import itertools
 
+from dni_lesson.workers.kinds import (
+    Decoupled,
+    DecoupledTogether,
+    Top,
+    TrueGradient,
+)
 from dni_lesson.workers.lower import LowerStage
 from dni_lesson.workers.top import TopStage
-from dni_lesson.workers.worker import Decoupled, Top, TrueGradient
 
 
-def make_stages(model, parts, schedule, examples, microbatches=1, devices=None):
+def make_stages(
+    model,
+    parts,
+    schedule,
+    examples,
+    microbatches=1,
+    devices=None,
+    together=False,
+):
     """Returns one compiled stage per part, good for any number of runs.
 
     Args:
@@ -19,9 +32,10 @@ def make_stages(model, parts, schedule, examples, microbatches=1, devices=None):
         microbatches: Integer >= 1, of a mini-batch. Default `1`.
         devices: List of a device name or `None` for each part. Default: no
             device is prescribed.
+        together: Boolean, see `Stage`. Default `False`.
     """
     stages = [
-        make_stage(part, model, schedule, microbatches, device)
+        make_stage(part, model, schedule, microbatches, device, together)
         for part, device in zip(
             parts, devices or [None] * len(parts), strict=True
         )
@@ -32,7 +46,9 @@ def make_stages(model, parts, schedule, examples, microbatches=1, devices=None):
     return stages
 
 
-def make_stage(part, model, schedule, microbatches=1, device=None):
+def make_stage(
+    part, model, schedule, microbatches=1, device=None, together=False
+):
     """Returns the stage of one part, not yet compiled."""
     return (TopStage if part.is_last else LowerStage)(
         part,
@@ -42,6 +58,7 @@ def make_stage(part, model, schedule, microbatches=1, device=None):
         # Delayed gradients belong to the weights of the forward pass.
         keep_weights=schedule == "delayed",
         device=device,
+        together=together,
     )
 
 
@@ -57,7 +74,7 @@ def make_team(stages, schedule, plan, link_delay, batches):
     """
     team = []
     for number, stage in enumerate(stages, 1):
-        kind = worker_kind(schedule, number == len(stages))
+        kind = worker_kind(schedule, number == len(stages), plan.together)
         source = batches if number == 1 else None
         team.append(kind(number, stage, plan, link_delay, source))
     for below, above in itertools.pairwise(team):
@@ -65,8 +82,10 @@ def make_team(stages, schedule, plan, link_delay, batches):
     return team
 
 
-def worker_kind(schedule, is_last):
+def worker_kind(schedule, is_last, together=False):
     """Returns the class of the worker for a part."""
     if is_last:
         return Top
-    return Decoupled if schedule == "decoupled" else TrueGradient
+    if schedule != "decoupled":
+        return TrueGradient
+    return DecoupledTogether if together else Decoupled

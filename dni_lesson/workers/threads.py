@@ -33,6 +33,7 @@ def train_on_threads(job, on_report):
         job.batches.examples(),
         job.plan.microbatches,
         job.devices,
+        job.plan.together,
     )
     team = make_team(
         stages, job.schedule, job.plan, job.link_delay, job.batches

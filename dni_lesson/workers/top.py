@@ -19,7 +19,8 @@ class TopStage(Stage):
         return self.call("backward", h, h, y)
 
     def make_calls(self, h, y):
-        share = _loss_share(self.model, h, self.microbatches)
+        (one,) = self.first_of(h)
+        share = _loss_share(self.model, one, self.microbatches)
 
         def backward(h, y):
             with tf.GradientTape() as tape:

@@ -1,11 +1,10 @@
-"""When a worker does what: one loop, three kinds of workers.
+"""When a worker does what: the loop of all kinds of workers.
 
 Workers share nothing but messages. Worker k alone reads and writes the weights
 of its part. Inputs reach a worker in the order of the mini-batches; nothing
 else is ordered between workers.
 """
 
-import math
 import time
 
 from dni_lesson.timetable import Event
@@ -76,10 +75,10 @@ class Worker:
             while self._done < self._jobs:
                 kind, message = self._next()
                 if kind == "input":
-                    self._started += 1
+                    self._started += self._count(message[1])
                     self.on_input(*message)
                 else:
-                    self._done += 1
+                    self._done += self._count(message[1])
                     self.on_gradient(*message)
                 self.after_message()
 
@@ -110,17 +109,28 @@ class Worker:
     def _from_source(self):
         return self._started, *self._source(self._started)
 
-    def _timed(self, phase, job, call, *arguments):
-        """Calls and records the event."""
-        batch, part = divmod(job, self._plan.microbatches)
+    def _count(self, tensor):
+        """Returns how many jobs a message with this tensor is about."""
+        return len(tensor) if self._plan.together else 1
+
+    def _timed(self, phase, job, call, *arguments, count=1):
+        """Calls and records an event, or several that share the time."""
         self.busy_since = start = time.perf_counter()
         result = call(*arguments)
-        end, self.busy_since = time.perf_counter(), None
-        self.events.append(
-            Event(
-                self.number, start, end, phase, batch + 1, self.number, part + 1
+        each, self.busy_since = (time.perf_counter() - start) / count, None
+        for k in range(count):
+            batch, part = divmod(job + k, self._plan.microbatches)
+            self.events.append(
+                Event(
+                    self.number,
+                    start + k * each,
+                    start + (k + 1) * each,
+                    phase,
+                    batch + 1,
+                    self.number,
+                    part + 1,
+                )
             )
-        )
         return result
 
     def _send_down(self, job, g):
@@ -129,96 +139,3 @@ class Worker:
 
     def _ends_minibatch(self, job):
         return (job + 1) % self._plan.microbatches == 0
-
-
-class Decoupled(Worker):
-    """Updates itself at once and learns to predict from what comes back."""
-
-    freshest_first = "gradient"
-
-    def on_input(self, job, h, y):
-        stage = self._stage
-        out, residuals = self._timed("forward", job, stage.forward, h, y)
-        self.above.box.put("input", (job, out, y))
-        update = stage.update_synthetic
-        g = self._timed("synthetic backward", job, update, residuals, out, y)
-        self.updates += 1
-        self._send_down(job, g)
-        self._held[job] = out, y, self.updates
-
-    def on_gradient(self, job, g):
-        out, y, updates = self._held.pop(job)
-        self.staleness.append(self.updates - updates)
-        if self._stage.learns_to_predict:
-            train = self._stage.train_predictor
-            self._timed("predictor", job, train, out, y, g)
-            self.predictor_updates += 1
-
-
-class TrueGradient(Worker):
-    """Waits for the true gradient; later mini-batches may begin meanwhile."""
-
-    def on_input(self, job, h, y):
-        out, residuals = self._timed("forward", job, self._stage.forward, h, y)
-        self._held[job] = residuals, self.updates
-        self.above.box.put("input", (job, out, y))
-
-    def on_gradient(self, job, g):
-        residuals, updates = self._held.pop(job)
-        self.staleness.append(self.updates - updates)
-        below = self._timed("backward", job, self._learn, job, residuals, g)
-        self._send_down(job, below)
-
-    def _learn(self, job, residuals, g):
-        if self._plan.microbatches == 1:
-            below = self._stage.update(residuals, g)
-            self.updates += 1
-            return below
-        below, gradients = self._stage.backward(residuals, g)
-        self._sum_up(job, gradients)
-        return below
-
-    def _sum_up(self, job, gradients):
-        self._held.setdefault("gradients", []).append(gradients)
-        if self._ends_minibatch(job):
-            self._stage.apply(self._held.pop("gradients"))
-            self.updates += 1
-
-
-class Top(TrueGradient):
-    """The last worker: the loss is its own, so it never waits for a gradient.
-
-    Its forward and backward pass are one call, recorded as `"backward"`.
-
-    Attributes:
-        losses: Dict of tensors, job to loss, since the last report.
-        on_report: Function that gets the number of mini-batches done, and
-            `losses`.
-    """
-
-    def __init__(self, *arguments, **kwargs):
-        super().__init__(*arguments, **kwargs)
-        self.losses = {}
-        self.on_report = lambda minibatches, losses: None
-
-    def on_input(self, job, h, y):
-        self._done += 1
-        g = self._timed("backward", job, self._learn_top, job, h, y)
-        self._send_down(job, g)
-        done, rest = divmod(job + 1, self._plan.microbatches)
-        if rest == 0 and done % self._plan.report_every == 0:
-            losses, self.losses = self.losses, {}
-            self.on_report(done, losses)
-
-    def _may_start_until(self):
-        return math.inf
-
-    def _learn_top(self, job, h, y):
-        if self._plan.microbatches == 1:
-            loss, below = self._stage.update(h, y)
-            self.updates += 1
-        else:
-            loss, below, gradients = self._stage.backward(h, y)
-            self._sum_up(job, gradients)
-        self.losses[job] = loss
-        return below
