@@ -16,7 +16,8 @@ same arm, from its first step to its last, so every 3 rounds all start anew.
 - Keras backprop: the same layers in `keras.Sequential`, all defaults of Keras;
 - our backprop and our cDNI: `dni.mlp` with its defaults;
 - our cDNI on two workers: the same by `dni.fit_async`, cut above the first
-  layer, each worker with one thread;
+  layer, each worker with one thread; once with a message for each mini-batch,
+  and once with one for four;
 - any `--peer`: a program that trains such an epoch for each line of its input,
   and prints its seconds.
 
@@ -72,13 +73,19 @@ def our_arm(rule):
     return fit_arm(compiled(dni.mlp(rule=rule)))
 
 
-def workers_arm():
+def workers_arm(steps_per_execution):
     import dni_lesson as dni
 
     devices = dni.worker_devices(2)
     model = compiled(dni.mlp(rule="cdni"))
     return running_epoch(
-        functools.partial(dni.fit_async, model, modules=[1, 3], devices=devices)
+        functools.partial(
+            dni.fit_async,
+            model,
+            modules=[1, 3],
+            devices=devices,
+            steps_per_execution=steps_per_execution,
+        )
     )
 
 
@@ -113,7 +120,8 @@ ARMS = {
     "Keras backprop": keras_arm,
     "backprop": functools.partial(our_arm, "backprop"),
     "cDNI": functools.partial(our_arm, "cdni"),
-    "cDNI, two workers": workers_arm,
+    "cDNI, two workers": functools.partial(workers_arm, 1),
+    "cDNI, two workers, 4 a message": functools.partial(workers_arm, 4),
 }
 
 
