@@ -14,7 +14,9 @@ class AsyncHistory:
         events: List of `Event`, as from `timetable`, but measured: seconds
             since the first began. `plots.plot_timetable` draws it. The last
             module's forward and backward pass are one call and count as
-            `"backward"`.
+            `"backward"`. With several steps in an execution they are one call
+            in all modules, below the last `"synthetic backward"`, whose time
+            its mini-batches share.
         steps_per_second: Float, mini-batches a second in the middle of the
             run (see `speed.step_time`), after compilation and warm-up.
     """
