@@ -81,9 +81,8 @@ def test_processes_do_what_threads_do_and_leave_nothing_behind(steps):
         # Averages of weights start at zero and must not be taken for them.
         adam = keras.optimizers.Adam(use_ema=True)
         net.compile(adam, helpers.crossentropy())
-        settings = {"in_turn": True, "modules": 2}
-        settings["steps_per_execution"] = steps
-        histories.append(train(net, workers, **settings))
+        kwargs = {"modules": 2, "steps_per_execution": steps}
+        histories.append(train(net, workers, in_turn=True, **kwargs))
         nets.append(net)
     for one, other in zip(*map(helpers.weights, nets), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-6)

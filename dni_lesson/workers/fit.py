@@ -110,9 +110,9 @@ def fit_async(
             mini-batches a message is about, which a worker takes one after the
             other in one compiled call. The fewer calls, the faster small
             modules are, but outputs and gradients arrive later. At most
-            `queue_size`, which messages may then exceed where an epoch ends; if
-            it is twice as large, neighbours need not wait for each other.
-            Default `1`.
+            `queue_size`; with half of it neighbours need not wait for each
+            other. Where an epoch ends, up to `steps_per_execution - 1` more
+            than `queue_size` may be under way. Default `1`.
         devices: List of TensorFlow device names, one for each worker.
             Default: the GPUs in turn if there are several, else no change:
             on a CPU workers then share its threads, see `worker_devices`. Only

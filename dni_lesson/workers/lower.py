@@ -65,6 +65,17 @@ class LowerStage(Stage):
             self.optimizers[0].apply(gradients, self.variables)
             return below
 
+        if self.synthetic:
+            return self._make_synthetic_calls(forward, update, h, y)
+        (out, *_), residuals = self.add("forward", forward, h, y)
+        if self.microbatches == 1:
+            self.add("update", update, residuals, out)
+        else:
+            _, gradients = self.add("backward", backward, residuals, out)
+            self.make_apply(gradients)
+        return out
+
+    def _make_synthetic_calls(self, forward, update, h, y):
         def update_synthetic(residuals, out, y):
             # As in training, but a predictor's states are left to its own call.
             with keras.StatelessScope():
@@ -77,19 +88,11 @@ class LowerStage(Stage):
 
         if self.together:
             out, _ = self.add("learn", learn, h, y)
-            if self.learns_to_predict:
-                self.add("train_predictor", self._teach, out, y, out)
-            return out
-        (out, *_), residuals = self.add("forward", forward, h, y)
-        if self.synthetic:
-            self.add("update_synthetic", update_synthetic, residuals, out, y)
-            if self.learns_to_predict:
-                self.add("train_predictor", self._teach, out, y, out)
-        elif self.microbatches == 1:
-            self.add("update", update, residuals, out)
         else:
-            _, gradients = self.add("backward", backward, residuals, out)
-            self.make_apply(gradients)
+            (out, *_), residuals = self.add("forward", forward, h, y)
+            self.add("update_synthetic", update_synthetic, residuals, out, y)
+        if self.learns_to_predict:
+            self.add("train_predictor", self._teach, out, y, out)
         return out
 
     def _predicted(self, out, y):
