@@ -3,6 +3,7 @@ import io
 
 from dni_lesson.panels.controls import dropdown, slider
 from dni_lesson.panels.panel import Explorer, Panel, png
+from dni_lesson.plots.describing import describe
 
 import numpy as np
 import pytest
@@ -80,7 +81,8 @@ def test_an_empty_panel_has_no_picture_yet():
 def test_png_holds_the_pixels_that_matplotlib_drew():
     figure = Figure(figsize=(2, 1))
     figure.subplots().plot([0, 1], color="red")
-    pixels = np.asarray(Image.open(io.BytesIO(png(figure))))
-    drawn = np.asarray(figure.canvas.buffer_rgba())
-    np.testing.assert_array_equal(pixels, drawn[..., :3])
-    assert pixels.shape == (100, 200, 3)
+    image = Image.open(io.BytesIO(png(figure)))
+    drawn = figure.canvas.buffer_rgba()
+    np.testing.assert_array_equal(np.asarray(image), drawn)
+    assert image.size == (200, 100)
+    assert image.info["Description"] == describe(figure)

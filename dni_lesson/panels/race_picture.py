@@ -14,6 +14,7 @@ from dni_lesson.panels.panel import encode
 from dni_lesson.panels.race_words import LETTERS, NAMES, reading_line
 from dni_lesson.panels.racer import PREDICTING
 from dni_lesson.panels.racing import EXAMPLES, samples
+from dni_lesson.plots.describing import png_metadata
 
 import numpy as np
 import seaborn as sns
@@ -115,7 +116,7 @@ class RacePicture:
         self._canvas.draw()
         for artist in (*self.curves.values(), *self.readings.values()):
             self._figure.draw_artist(artist)
-        return encode(self._canvas)
+        return encode(self._canvas, png_metadata(self._figure))
 
     def _end_of(self, log):
         ends = [rows[self._key][-1] for rows in log.losses.values()]

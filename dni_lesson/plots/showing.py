@@ -3,6 +3,8 @@
 import base64
 import io
 
+from dni_lesson.plots.describing import png_metadata
+
 import matplotlib.pyplot as plt
 from IPython.display import display
 
@@ -28,5 +30,11 @@ def show(figure, alt):
 def encode(figure):
     """Returns a figure as PNG in base64, as notebooks and pages embed it."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    figure.savefig(
+        buffer,
+        format="png",
+        dpi=100,
+        bbox_inches="tight",
+        metadata=png_metadata(figure),
+    )
     return base64.b64encode(buffer.getvalue()).decode()
