@@ -37,10 +37,13 @@ _IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 # The indicator is idle also before there is a kernel, and running cells then
 # makes JupyterLab ask for one. The status bar knows better.
 _KERNEL_IDLE = "#jp-main-statusbar :text('Python 3 (ipykernel) | Idle')"
-_ALL_CELLS_HAVE_RUN = r"""count => {
+# Cells that wait or run have a star. One that fails keeps the others from
+# their turn: they have neither a star nor a number.
+_NO_CELL_WAITS = r"""count => {
   const cells = document.querySelectorAll('.jp-CodeCell .jp-InputPrompt');
-  return cells.length === count
-    && [...cells].every(cell => /\[\d+\]/.test(cell.textContent));
+  const told = [...cells].map(cell => cell.textContent);
+  return told.length === count && told.some(text => /\[\d+\]/.test(text))
+    && told.every(text => !text.includes('*'));
 }"""
 # Counts in `window.pictures` how often a panel's picture changes from now on.
 COUNT_PICTURES = """panel => { window.pictures = 0;
@@ -173,12 +176,12 @@ class Lab:
             self.page.wait_for_selector(selector, timeout=seconds * 1000)
 
     def run_all(self):
-        """Chooses Run, Run All Cells, and waits for the last cell."""
+        """Chooses Run, Run All Cells, and waits until no cell waits."""
         self.choose("Run", "Run All Cells")
         cells = nbformat.read(self.file, as_version=4).cells
         # JupyterLab puts the cells of a long notebook on the page bit by bit.
         self.page.wait_for_function(
-            _ALL_CELLS_HAVE_RUN,
+            _NO_CELL_WAITS,
             arg=sum(cell.cell_type == "code" for cell in cells),
             timeout=SECONDS_TO_RUN * 1000,
         )

@@ -10,6 +10,16 @@ from nbformat import v4
 pytestmark = browser.MARKS
 
 SECONDS = 40  # Only a broken panel needs as many.
+LOCKING = "from dni_lesson.panels import LockingPanel\nLockingPanel()"
+FILM = "from dni_lesson.panels import PredictionPanel\nPredictionPanel()"
+EVERY = (
+    "import ipywidgets\n"
+    "from dni_lesson import panels\n"
+    "made = [panels.LockingPanel(), panels.PredictionPanel(),\n"
+    "        panels.RacePanel(), panels.SpeedupPanel()]\n"
+    "made += [panels.GradientPanel(lambda: {})]\n"
+    "ipywidgets.VBox(made)"
+)
 RACE = (
     "from dni_lesson.panels import RacePanel\n"
     "race = RacePanel(\n"
@@ -22,6 +32,23 @@ THREADS = (
     "from dni_lesson.panels.training import THREAD\n"
     "print('training threads:', [t.name for t in threading.enumerate()]"
     ".count(THREAD))"
+)
+# A race that was stopped ends after its turn, which takes a while on a machine
+# that has much to do.
+ENDED = (
+    "import threading\n"
+    "from dni_lesson.panels.training import THREAD\n"
+    "racing = [t for t in threading.enumerate() if t.name == THREAD]\n"
+    "for thread in racing:\n"
+    "    thread.join(30)\n"
+    "print('still training:', sum(t.is_alive() for t in racing))"
+)
+BROKEN = (
+    "from dni_lesson.panels import racing\n"
+    "def load_digits():\n"
+    "    raise OSError('the digits are lost')\n"
+    "racing.load_digits = load_digits\n"
+    "print('broken')"
 )
 # Names of controls without a word that says what they are.
 UNNAMED = """panel => [...panel.querySelectorAll(
@@ -43,7 +70,7 @@ COVERS = """panel => {
 
 
 class Page:
-    """A notebook whose first code cell shows a panel.
+    """A notebook whose code cells show panels.
 
     Args:
         chromium, server, root: The fixtures.
@@ -62,7 +89,14 @@ class Page:
         self.lab = browser.Lab(*self._where)
         self.page = self.lab.page
         self.page.set_default_timeout(SECONDS * 1000)
-        self.panel = self.page.locator(".dni-panel").first
+        self.look_at(0)
+
+    def cell(self, index):
+        return self.page.locator(".jp-CodeCell").nth(index)
+
+    def look_at(self, index):
+        """Makes the panel of a cell the one that is spoken of below."""
+        self.panel = self.cell(index).locator(".dni-panel").first
 
     def run(self, index=0):
         return self.lab.run_cell(index)
@@ -90,10 +124,13 @@ class Page:
         self.panel.evaluate(browser.COUNT_PICTURES)
         self.page.wait_for_function(f"window.pictures >= {at_least}")
 
-    def close(self, screenshot):
+    def finish(self, screenshot):
         self.panel.scroll_into_view_if_needed()
         self.lab.screenshot(screenshot)
         self.lab.assert_quiet()
+
+    def close(self, screenshot):
+        self.finish(screenshot)
         self.lab.close()
 
 
@@ -102,16 +139,31 @@ def open_page(chromium, server, root):
     return lambda *args: Page(chromium, server, root, *args)
 
 
-def numbers(page):
-    return re.findall(r"every ([\d.]+)", page.panel.locator("p").text_content())
+SHARED = (LOCKING, FILM, EVERY, RACE, ENDED, BROKEN)
 
 
-def test_a_slider_answers_to_mouse_and_keys(open_page):
-    page = open_page(
-        "slider",
-        "from dni_lesson.panels import LockingPanel\nLockingPanel()",
-    )
-    page.run()
+@pytest.fixture(scope="module")
+def notebook(chromium, server, root):
+    """One notebook for the panels that need no kernel of their own."""
+    page = Page(chromium, server, root, "shared", *SHARED)
+    yield page
+    page.lab.close()
+
+
+@pytest.fixture
+def show(notebook):
+    """Runs the cell with this source and looks at its panel."""
+
+    def run(source):
+        notebook.run(SHARED.index(source))
+        notebook.look_at(SHARED.index(source))
+        return notebook
+
+    return run
+
+
+def test_a_slider_answers_to_mouse_and_keys(show):
+    page = show(LOCKING)
     page.wait_for("Locked backprop: a mini-batch every 18.0")
     handle = page.control("link delay").locator(".noUi-handle")
     picture, box = page.picture(), handle.bounding_box()
@@ -127,15 +179,11 @@ def test_a_slider_answers_to_mouse_and_keys(open_page):
     page.page.keyboard.press("ArrowLeft")
     page.wait_for("Locked backprop: a mini-batch every 39.0")
     page.wait_for_other_picture(picture)
-    page.close("slider")
+    page.finish("slider")
 
 
-def test_a_film_of_training_steps_runs_pauses_and_steps(open_page):
-    page = open_page(
-        "film",
-        "from dni_lesson.panels import PredictionPanel\nPredictionPanel()",
-    )
-    page.run()
+def test_a_film_of_training_steps_runs_pauses_and_steps(show):
+    page = show(FILM)
     page.wait_for("after 200 training steps")
     page.press("Reset")
     page.wait_for("It predicts zero everywhere")
@@ -145,28 +193,19 @@ def test_a_film_of_training_steps_runs_pauses_and_steps(open_page):
     page.count_pictures(at_least=5)
     page.press("Pause")
     page.panel.get_by_role("button", name="Run", exact=True).wait_for()
-    page.close("film")
+    page.finish("film")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_every_control_is_named_and_words_are_readable(open_page, theme):
-    page = open_page(
-        "named",
-        "import ipywidgets\n"
-        "from dni_lesson import panels\n"
-        "made = [panels.LockingPanel(), panels.PredictionPanel(),\n"
-        "        panels.RacePanel(), panels.SpeedupPanel()]\n"
-        "made += [panels.GradientPanel(lambda: {})]\n"
-        "ipywidgets.VBox(made)",
-    )
+def test_every_control_is_named_and_words_are_readable(show, theme):
+    page = show(EVERY)
     page.page.set_viewport_size({"width": 1024, "height": 1500})
-    page.run()
     page.wait_for("Locked backprop")
     page.lab.choose("Settings", "Theme", theme)
     page.page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(
         state="attached"
     )
-    found = page.page.locator(".dni-panel")
+    found = page.cell(SHARED.index(EVERY)).locator(".dni-panel")
     assert found.count() == 5
     for panel in found.all():
         assert panel.evaluate(UNNAMED) == []
@@ -175,9 +214,10 @@ def test_every_control_is_named_and_words_are_readable(open_page, theme):
             "p.closest('.jp-Notebook')).backgroundColor]"
         )
         assert contrast(ink, paper) > 7
-    for track in page.page.locator(".dni-panel .noUi-base").all():
+    for track in found.locator(".noUi-base").all():
         assert track.bounding_box()["width"] > 60
-    page.close(f"named_{theme.split()[1]}")
+    page.finish(f"named_{theme.split()[1]}")
+    page.page.set_viewport_size({"width": 1280, "height": 1500})
 
 
 def contrast(*colors):
@@ -195,7 +235,8 @@ def contrast(*colors):
 
 @pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
 def test_a_race_runs_while_other_cells_run(open_page, server, subshells):
-    page = open_page(f"race_{subshells}", RACE, "print(6 * 7)", THREADS)
+    sources = RACE, "print(6 * 7)", THREADS, ENDED
+    page = open_page(f"race_{subshells}", *sources)
     set_subshells(page, server, subshells)
     page.lab.open()
     page.run()
@@ -219,7 +260,7 @@ def test_a_race_runs_while_other_cells_run(open_page, server, subshells):
     page.wait_for("Running: ")
     page.press("Stop")
     page.wait_for("Stopped: ")
-    page.run(2).get_by_text("training threads: 0").wait_for()
+    page.run(3).get_by_text("still training: 0").wait_for()
     page.close(f"race_{subshells}")
 
 
@@ -232,26 +273,26 @@ def set_subshells(page, server, value):
     assert answer.ok, answer.text()
 
 
-def test_two_panels_live_beside_each_other(open_page):
-    locking = "from dni_lesson.panels import LockingPanel\nLockingPanel()"
-    page = open_page("two", RACE, locking, THREADS)
-    page.lab.run_all()
+def test_two_panels_live_beside_each_other(show):
+    other = show(LOCKING).panel
+    page = show(RACE)
+    page.wait_for("Ready: press Run.")
     page.press("Run")
     page.count_pictures(at_least=3)
-    other = page.page.locator(".dni-panel").nth(1)
     other.locator(".noUi-handle").first.focus()
     page.page.keyboard.press("ArrowRight")
     other.locator("p", has_text="every 23.0").wait_for()
     page.count_pictures(at_least=3)
     # Running the cell again makes a new panel, and ends the race of the old.
-    page.run(0)
+    show(RACE)
     page.wait_for("Ready: press Run.")
-    page.run(2).get_by_text("training threads: 0").wait_for()
-    page.close("two")
+    ended = page.run(SHARED.index(ENDED))
+    ended.get_by_text("still training: 0").wait_for()
+    page.finish("two")
 
 
 def test_a_reloaded_page_finds_its_race_running(open_page):
-    page = open_page("reload", RACE, THREADS)
+    page = open_page("reload", RACE)
     page.run()
     page.press("Run")
     page.count_pictures(at_least=3)
@@ -265,7 +306,7 @@ def test_a_reloaded_page_finds_its_race_running(open_page):
 
 
 def test_a_closed_page_leaves_its_race_running_beside_another(open_page):
-    closed, other = open_page("closed", RACE, THREADS), open_page("open", RACE)
+    closed, other = open_page("closed", RACE, ENDED), open_page("open", RACE)
     for page in (closed, other):
         page.run()
         page.press("Run")
@@ -279,7 +320,7 @@ def test_a_closed_page_leaves_its_race_running_beside_another(open_page):
     for page in (closed, other):
         page.press("Stop")
         page.wait_for("Stopped: ")
-    closed.run(1).get_by_text("training threads: 0").wait_for()
+    closed.run(1).get_by_text("still training: 0").wait_for()
     other.close("open")
     closed.close("closed")
 
@@ -321,19 +362,10 @@ def test_a_saved_panel_is_a_still_picture_without_its_kernel(open_page, server):
     page.close("still")
 
 
-def test_an_error_in_the_thread_is_a_line_in_the_panel(open_page):
-    page = open_page(
-        "error",
-        RACE,
-        "from dni_lesson.panels import racing\n"
-        "def load_digits():\n"
-        "    raise OSError('the digits are lost')\n"
-        "racing.load_digits = load_digits\n"
-        "print('broken')",
-    )
-    page.run()
+def test_an_error_in_the_thread_is_a_line_in_the_panel(show):
+    page = show(RACE)
     page.wait_for("Ready: press Run.")
-    page.run(1).get_by_text("broken").wait_for()
+    page.run(SHARED.index(BROKEN)).get_by_text("broken").wait_for()
     page.press("Run")
     page.wait_for("An error ended the race. OSError: the digits are lost")
-    page.close("error")
+    page.finish("error")

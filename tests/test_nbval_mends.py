@@ -1,16 +1,21 @@
 """Tests that nbval, as mended in nbval_mends.py, sees what a reader sees."""
 
 import base64
+import io
 import os
 import pathlib
 import re
 import subprocess
 import sys
 
+from dni_lesson.plots.describing import png_metadata
+
 import lessons
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from nbformat import v4
+from nbval_mends import compare_pictures
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
@@ -58,8 +63,6 @@ def test_nbval_agrees_with_what_jupyter_stored(stored, tmp_path):
 
 
 def test_nbval_sees_a_changed_number_and_a_changed_picture(stored, tmp_path):
-    import matplotlib.pyplot as plt
-
     changed = nbformat.from_dict(stored)
     changed.cells[0].outputs[0].text = "4\n"
     fig, ax = plt.subplots(figsize=(4, 3))
@@ -82,6 +85,68 @@ def test_a_cell_saved_without_having_been_run_is_an_error(stored, tmp_path):
     code, output = run_nbval(path)
     assert code == 2
     assert "Cell 1 was saved without having been run" in output
+
+
+def picture(*curves, text="", described=True):
+    """Returns a PNG in base64 of two curves, or more."""
+    figure, ax = plt.subplots(figsize=(4, 3))
+    for label, values in curves:
+        ax.plot(values, label=label)
+    ax.set(xlabel="epoch", ylim=(0, 1))
+    ax.text(0, 0, text)
+    if curves:
+        ax.legend()
+    metadata = png_metadata(figure) if described else {}
+    buffer = io.BytesIO()
+    figure.savefig(buffer, metadata=metadata)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+BACKPROP, CDNI = ("backprop", [0.6, 0.9, 0.9]), ("cDNI", [0.2, 0.5, 0.9])
+LATER = "cDNI", [0.3, 0.6, 0.8]  # The same rule on another machine.
+
+
+@pytest.mark.parametrize(
+    ("curves", "text"),
+    [
+        ([BACKPROP], "read: 3"),
+        ([CDNI, BACKPROP], "read: 3"),
+        ([BACKPROP, ("DNI", CDNI[1])], "read: 3"),
+        ([], "read: 3"),
+        ([BACKPROP, CDNI, LATER], "read: 3"),
+        ([BACKPROP, CDNI], "seen: 3"),
+    ],
+    ids=["missing", "swapped", "renamed", "empty", "one more", "other words"],
+)
+def test_a_trained_picture_must_say_the_same(curves, text):
+    stored = picture(BACKPROP, CDNI, text="read: 3")
+    fresh = picture(*curves, text=text)
+    told = compare_pictures([stored], [fresh], trained=True)
+    assert told.startswith("picture 1: --- stored")
+
+
+def test_a_trained_picture_may_show_other_values():
+    stored = picture(BACKPROP, CDNI, text="read: 3 \N{CHECK MARK}")
+    fresh = picture(BACKPROP, LATER, text="read: 5 \N{BALLOT X}")
+    assert compare_pictures([stored], [fresh], trained=True) is None
+
+
+def test_pixels_count_where_nothing_was_trained():
+    stored, fresh = picture(BACKPROP, CDNI), picture(BACKPROP, LATER)
+    assert compare_pictures([stored], [stored]) is None
+    assert "grey levels" in compare_pictures([stored], [fresh])
+
+
+def test_a_trained_picture_without_a_description_is_refused():
+    stored = picture(BACKPROP, described=False)
+    assert compare_pictures([stored], [stored]) is None
+    told = compare_pictures([stored], [stored], trained=True)
+    assert "it has no description" in told
+    assert compare_pictures([picture(BACKPROP)], [stored])
+
+
+def test_a_picture_too_few_or_too_many_is_seen():
+    assert "1 pictures are stored, 0" in compare_pictures(["x"], [])
 
 
 def beginning_with_a_number(notebook):
