@@ -5,12 +5,15 @@ nbval's business, which runs every lesson when pytest runs.
 """
 
 import base64
+import io
 import pathlib
 import re
 import urllib.parse
 
 import lessons
 import pytest
+from nbval_mends import TRAINED
+from PIL import Image
 
 LESSONS = [path for path in lessons.find() if path.parent.name == "notebooks"]
 SOLUTIONS = [path for path in lessons.find() if path not in LESSONS]
@@ -38,6 +41,16 @@ def cells(path, cell_type):
 
 def tags(cell):
     return cell.metadata.get("tags", [])
+
+
+def pictures(cell):
+    """Returns the opened pictures of a cell."""
+    files = [o.data.get("image/png") for o in cell.outputs if "data" in o]
+    return [
+        Image.open(io.BytesIO(base64.b64decode(file)))
+        for file in files
+        if file is not None
+    ]
 
 
 def is_compared(cell):
@@ -121,6 +134,28 @@ def test_every_picture_is_small_and_said_in_words(path):
             assert len(alt) >= SHORTEST_ALT, cell.source
             # JupyterLab shows no alt text: the text form must say the same.
             assert output.data["text/plain"].strip("'\"") == alt
+
+
+@each(LESSONS + SOLUTIONS)
+def test_every_picture_carries_what_it_says(path):
+    for cell in cells(path, "code"):
+        for image in pictures(cell):
+            assert image.info.get("Description"), cell.source
+
+
+@each(LESSONS)
+def test_a_trained_picture_stands_beside_a_claim_or_in_a_panel(path):
+    for cell in cells(path, "code"):
+        if TRAINED in tags(cell):
+            assert pictures(cell), cell.source
+            kinds = [output.output_type for output in cell.outputs]
+            assert "stream" in kinds or kinds == ["execute_result"], cell.source
+
+
+@each(LESSONS + SOLUTIONS)
+def test_cells_have_no_other_tags(path):
+    for cell in cells(path, "code"):
+        assert set(tags(cell)) <= {TRAINED, "nbval-ignore-output"}
 
 
 @each(LESSONS)
