@@ -14,6 +14,7 @@ PY := $(VENV)/Scripts/python.exe
 else
 PY := $(VENV)/bin/python
 endif
+AGAIN := The same command, given again, goes on.
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 
 # Two stamps: a new lock remakes the environment from nothing, a change of
@@ -23,6 +24,17 @@ READY := $(VENV)/ready.stamp
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test lessons doctor lock clean
+
+# A folder that is moved takes along a .venv that names the old place, and a
+# Python that is removed leaves one that cannot start.
+ifneq ($(wildcard $(LOCKED)),)
+STATE := $(shell $(PY) -I setup/moved.py state 2>/dev/null || echo broken)
+endif
+ifeq ($(STATE),broken)
+.PHONY: $(LOCKED)
+else ifeq ($(STATE),moved)
+.PHONY: $(READY)
+endif
 
 help:
 	@echo "make lab      set up if needed, then open the lessons in JupyterLab"
@@ -56,13 +68,21 @@ $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "'$(PYTHON)' lacks venv. On Debian and Ubuntu:" \
 	  "apt-get install python3-venv"; exit 1; }
+	@$(if $(filter broken,$(STATE)),echo "The Python of $(VENV) is gone: making $(VENV) anew.")
 	@echo "Installing into $(VENV). Once only: a few minutes, about 3 GB."
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@rm -f $(LOCKED) $(READY)
+	@trap : INT; $(PYTHON) -m venv --clear $(VENV) \
+	  || { echo "'$(PYTHON)' could not make $(VENV), see above. $(AGAIN)"; \
+	  exit 1; }
+	@$(PY) -I setup/fill.py
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml
-	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@rm -f $@
+	@$(PY) -I setup/moved.py relink
+	@trap : INT; $(PIP) install --quiet --no-deps --no-build-isolation -e . \
+	  || { echo "dni_lesson could not be installed, see above. $(AGAIN)"; \
+	  exit 1; }
 	@touch $@
 
 # One lock for Python 3.11 to 3.13 on Linux, macOS and Windows.

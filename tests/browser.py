@@ -60,9 +60,33 @@ def find_chromium():
     The environment variable `DNI_CHROMIUM` names one that is elsewhere.
     """
     named = os.environ.get("DNI_CHROMIUM")
-    if named:
-        return named
-    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+    programs = [named] if named else PROGRAMS
+    return next(filter(None, map(shutil.which, programs)), None)
+
+
+def check_named():
+    """Stops the run if `DNI_CHROMIUM` names what is no program."""
+    named = os.environ.get("DNI_CHROMIUM")
+    if named and not find_chromium():
+        raise pytest.UsageError(
+            f"DNI_CHROMIUM={named} is no program. Name a Chromium or Chrome,"
+            " or unset it."
+        )
+
+
+def left_out(skipped):
+    """Returns the sentence on browser tests that no browser was there for.
+
+    Args:
+        skipped: List of pytest's reports of tests that were skipped.
+    """
+    count = sum("browser" in report.keywords for report in skipped)
+    if not count or find_chromium():
+        return None
+    return (
+        f"Left out: {count} browser tests. They need Chromium: install it, or"
+        " name one in DNI_CHROMIUM."
+    )
 
 
 MARKS = [

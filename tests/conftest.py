@@ -7,6 +7,19 @@ import lab_server
 import pytest
 
 
+def pytest_configure():
+    browser.check_named()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    yield
+    # After all other lines, just above "N passed".
+    sentence = browser.left_out(terminalreporter.stats.get("skipped", []))
+    if sentence:
+        terminalreporter.write_line(sentence)
+
+
 @pytest.fixture(autouse=True)
 def same_seed_for_every_test():
     """Seeds Python, NumPy and TensorFlow where Keras is in use."""
