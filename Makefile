@@ -16,6 +16,8 @@ PY := $(VENV)/bin/python
 endif
 AGAIN := The same command, given again, goes on.
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
+# Whole files, in the order of conftest.py: the longest first.
+TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Two stamps: a new lock remakes the environment from nothing, a change of
 # pyproject.toml only installs the package again, which takes seconds.
@@ -23,7 +25,7 @@ LOCKED := $(VENV)/locked.stamp
 READY := $(VENV)/ready.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lessons doctor lock clean
+.PHONY: help lab test portable lessons doctor lock clean
 
 # A folder that is moved takes along a .venv that names the old place, and a
 # Python that is removed leaves one that cannot start.
@@ -39,6 +41,7 @@ endif
 help:
 	@echo "make lab      set up if needed, then open the lessons in JupyterLab"
 	@echo "make test     set up if needed, then run every check that CI runs"
+	@echo "make portable run the tests as processors of other kinds would"
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
 	@echo "make lock     write requirements.lock again (maintainers, needs uv)"
@@ -53,7 +56,10 @@ doctor: $(READY)
 test: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PY) -m pytest $(TWO_AT_A_TIME) $(ARGS)
+
+portable: $(READY)
+	@$(PY) tests/portable.py $(ARGS)
 
 lessons: $(READY)
 	$(PY) tests/lessons.py $(ARGS)

@@ -7,3 +7,26 @@ pytest_plugins = ["nbval_mends"]
 # Laws hold to the last digits, and a GPU adds up in another order each time.
 # Set here, it holds for TensorFlow in this process and in all that it starts.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+# With two workers, a long file that comes last is waited for.
+LONGEST_FIRST = (
+    "tests/test_browser_panels.py",
+    "notebooks/06_really_asynchronous.ipynb",
+    "notebooks/03_decoupled_layer.ipynb",
+    "notebooks/04_watching_gradients.ipynb",
+    "notebooks/00_start_here.ipynb",
+    "notebooks/02_predicting_a_gradient.ipynb",
+    "tests/test_workers_cluster.py",
+    "notebooks/solutions/09_playground.ipynb",
+    "tests/test_workers_fit.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Begins with the files that take longest."""
+
+    def place(item):
+        found = enumerate(map(item.path.match, LONGEST_FIRST))
+        return next((i for i, it_is in found if it_is), len(LONGEST_FIRST))
+
+    items.sort(key=place)
