@@ -14,7 +14,7 @@ PY := $(VENV)/Scripts/python.exe
 else
 PY := $(VENV)/bin/python
 endif
-AGAIN := The same command, given again, goes on.
+AGAIN := Then give the same command again.
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 # Whole files, in the order of conftest.py: the longest first.
 TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder

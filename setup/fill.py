@@ -139,7 +139,9 @@ def fill():
     if not why:
         print(*complaints(log), sep="\n", flush=True)
         why = remedy(log, least_space)
-    return f"Set-up stopped. {why}\nThe same command, given again, goes on."
+    return (
+        f"Set-up stopped. {why}\nGive the same command again: it starts afresh."
+    )
 
 
 if __name__ == "__main__":

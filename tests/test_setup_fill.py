@@ -98,7 +98,7 @@ def test_success_needs_no_words(pip_that):
 
 def test_what_pip_complains_of_is_shown(pip_that, capsys):
     pip_that(f"print({COLLECTED + NO_NETWORK!r}); raise SystemExit(1)")
-    assert "goes on" in fill.fill()
+    assert "starts afresh" in fill.fill()
     shown = capsys.readouterr().out
     assert NO_NETWORK.split("\n", 1)[1] in shown
     assert "Collecting" not in shown
