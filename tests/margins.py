@@ -63,10 +63,10 @@ def compare(cell, source, names, *values):
 
 
 def close(cell, source, function, left, right, rtol=1e-5, atol=1e-8):
-    """Calls `np.allclose` or `np.isclose` and notes what is left to bounds."""
+    """Calls `np.allclose` or `np.isclose` and notes how much is left."""
     result = function(left, right, rtol=rtol, atol=atol)
     gap = np.abs(np.subtract(left, right))
-    _note(cell, source, atol + rtol * np.abs(right) - gap, result)
+    _note(cell, source, 1 - gap / (atol + rtol * np.abs(right)), result)
     return result
 
 
