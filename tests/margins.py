@@ -164,12 +164,13 @@ def measure(notebook, folder, offset=0):
 
 
 def _lines(cell):
-    lines = []
+    text = ""
     for output in cell.outputs:
-        error = f"{output.get('ename')}: {output.get('evalue')}"
-        shown = output.get("data", {}).get("text/plain")
-        lines += (output.get("text") or shown or error).splitlines()
-    return lines
+        error = f"{output.get('ename')}: {output.get('evalue')}\n"
+        shown = output.get("data", {}).get("text/plain", "") + "\n"
+        # What a cell prints may come in pieces, so nothing is put between.
+        text += output.get("text") or (shown if "data" in output else error)
+    return text.splitlines()
 
 
 def survey(path, name, runs):
