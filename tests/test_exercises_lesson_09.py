@@ -46,6 +46,7 @@ def probability(factor):
     ("name", "answer"),
     [
         ("09-1", race(backprop=[0.96], cdni=[0.9, 0.9, 0.96])),
+        ("09-1", race(backprop=[0.94], cdni=[0.93, 0.94])),
         ("09-2", race(backprop=[0.9], cdni=[0.69])),
         ("09-3", race(dni=[0.5, 0.91])),
         ("09-4", probability),

@@ -31,7 +31,7 @@ def _raced(make_race, rules, epochs=1):
 
 def _judge_link(make_race):
     panel = _raced(make_race, ("backprop", "cdni"))
-    needed = {rule: _steps_to(panel, rule, 0.95) for rule in panel.history}
+    needed = {rule: _steps_to(panel, rule, 0.94) for rule in panel.history}
     settings, rows = panel.settings, panel.history["backprop"]
     step_ms = 1000 * rows["seconds"][-1] / rows["step"][-1]
     workers = settings.depth
