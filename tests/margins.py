@@ -24,18 +24,9 @@ from unittest import mock
 import lessons
 import numpy as np
 import pandas as pd
+import portable
 from nbformat import v4
 
-# How other CPUs, or a single core, add up, as far as this machine can tell.
-NUMERICS = (
-    {
-        "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
-        "ONEDNN_MAX_CPU_ISA": "SSE41",
-        "OPENBLAS_CORETYPE": "Nehalem",
-    },
-    {"TF_ENABLE_ONEDNN_OPTS": "0"},
-    {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
-)
 COMPARISONS = {
     "Lt": (operator.lt, operator.neg),
     "LtE": (operator.le, operator.neg),
@@ -218,7 +209,8 @@ def main(arguments=None):
     parser.add_argument("--out", type=pathlib.Path, help="CSV file of all rows")
     options = parser.parse_args(arguments)
     runs = [(offset, {}) for offset in range(options.seeds)]
-    runs += [(0, variables) for variables in NUMERICS if options.numerics]
+    if options.numerics:
+        runs += [(0, changed) for changed in portable.variants().values()][1:]
     frames = []
     for path in lessons.find(options.names, lessons.NOTEBOOKS):
         name = path.relative_to(lessons.NOTEBOOKS).with_suffix("").as_posix()
