@@ -21,11 +21,12 @@ INSTALL_AGAIN = (
 PROBE_SECONDS = 120
 
 # Its last line of output is a JSON object; TensorFlow may print before it.
+# Keras comes first: if it is broken that shows at once.
 _PROBE = """
 import json, os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-import tensorflow as tf
 import keras
+import tensorflow as tf
 gpus = []
 for gpu in tf.config.list_physical_devices("GPU"):
     details = tf.config.experimental.get_device_details(gpu)

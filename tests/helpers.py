@@ -1,14 +1,32 @@
 """What several tests need: small models, small data, one layer contract."""
 
+import threading
+
 from dni_lesson.benchmark.experiment import Experiment
 from dni_lesson.benchmark.results import COLUMNS
 from dni_lesson.exercises import EXERCISES
 from dni_lesson.exercises.exercise import report
+from dni_lesson.workers.batches import Batches
 
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 import tensorflow as tf
+
+
+@pytest.fixture
+def double_precision():
+    """Float64, where the order of additions shows far below any tolerance.
+
+    That order differs between CPUs, numbers of threads and ways to compile,
+    and in float32 Adam makes much of it where gradients are nearly zero.
+    """
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
 def crossentropy():
@@ -51,15 +69,43 @@ class StopsLearning(keras.callbacks.Callback):
 
     Attributes:
         seen: List of arrays, one weight of the last module at each end.
+        ended: List of events, one for each epoch.
     """
 
-    def __init__(self):
+    def __init__(self, epochs):
         super().__init__()
-        self.seen = []
+        self.seen, self.ended = [], [threading.Event() for _ in range(epochs)]
 
     def on_epoch_end(self, epoch, logs=None):
         self.seen.append(top_weight(self.model))
         self.model.optimizer.learning_rate = 0.0
+        self.ended[epoch].set()
+
+
+def assert_learning_stops(model, train, monkeypatch, **kwargs):
+    """What a callback does after an epoch reaches workers before they end.
+
+    Args:
+        model: `DecoupledModel`.
+        train: Function that calls `fit_async`.
+        monkeypatch: Fixture.
+        **kwargs: Arguments of `fit_async`.
+    """
+    stop, give = StopsLearning(epochs=4), Batches.__call__
+
+    def give_when_told(batches, job):
+        """No epoch begins before the callback heard of the last one's end."""
+        epoch = job // batches.per_epoch
+        assert epoch == 0 or stop.ended[epoch - 1].wait(60)
+        return give(batches, job)
+
+    monkeypatch.setattr(Batches, "__call__", give_when_told)
+    before = top_weight(model)
+    train(model, epochs=4, callbacks=[stop], **kwargs)
+    assert not np.array_equal(stop.seen[0], before)
+    # At the end of the second epoch the rate is with all workers.
+    assert np.array_equal(stop.seen[1], stop.seen[3])
+    assert np.array_equal(stop.seen[3], top_weight(model))
 
 
 def top_weight(model):

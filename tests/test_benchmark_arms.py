@@ -33,7 +33,11 @@ def moved(arm, before):
     }
 
 
-@pytest.mark.parametrize("name", ARMS)
+# One arm of each kind, with predictors if such a kind can have them.
+KINDS = ("cdni", "stale", "stochastic", "cdni-placed")
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_compiling_leaves_an_arm_as_if_it_had_taken_no_step(name):
     fresh, compiled = (make_arm(name, Experiment(), GROUP) for _ in "12")
     compiled.compile_steps(*batch(1))
@@ -45,6 +49,12 @@ def test_compiling_leaves_an_arm_as_if_it_had_taken_no_step(name):
         for optimizer in compiled._optimizers
         for value in optimizer.variables[2:]  # After step and learning rate.
     )
+
+
+def test_no_arm_compiles_in_another_way():
+    arms = [make_arm(name, Experiment(), GROUP) for name in (*ARMS, *KINDS)]
+    ways = [type(arm).compile_steps for arm in arms]
+    assert set(ways) == set(ways[-len(KINDS) :])
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -131,7 +141,8 @@ def test_what_is_written_are_the_loss_and_accuracy_of_the_batch(monkeypatch):
     right = np.mean(np.argmax(logits, axis=1) == y.numpy())
     losses = keras.losses.sparse_categorical_crossentropy(y, logits, True)
     assert float(written["accuracy"]) == pytest.approx(right)
-    assert float(written["loss"]) == pytest.approx(np.mean(losses))
+    # XLA may add up in another order.
+    assert float(written["loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
 def test_summaries_go_into_a_temporary_folder(tmp_path, monkeypatch):

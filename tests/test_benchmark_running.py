@@ -16,6 +16,14 @@ COMMAND = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_memory_is_measured():
+    """A process for each arm does that, which tests of its own look at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "peak_mib", lambda *arm: 100.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def rows():
     experiment = Experiment(arms=("backprop", "cdni"), epochs=2, **SMALL)
@@ -89,10 +97,26 @@ def test_an_interrupted_benchmark_goes_on_and_counts_nothing_twice(
     assert "0 of 4 runs to do" in output and "## 2 layers of 8 units" in output
 
 
+STAYS_IN_THE_SECOND = """
+import sys, time
+from dni_lesson.benchmark import command, running
+run_group, ran = running.run_group, []
+
+def stay(*arguments):
+    if ran:
+        time.sleep(600)
+    ran.append(True)
+    return run_group(*arguments)
+
+running.run_group = stay
+command.main(sys.argv[1:])
+"""
+
+
 def test_a_killed_benchmark_goes_on_where_it_stopped(tmp_path, capsys):
     path = tmp_path / "rows.csv"
     arguments = ["--arms", "backprop", *COMMAND[3:], "--out", str(path)]
-    program = [sys.executable, "-m", "dni_lesson", "benchmark", *arguments]
+    program = [sys.executable, "-c", STAYS_IN_THE_SECOND, *arguments]
     with subprocess.Popen(program, stdout=subprocess.DEVNULL) as process:
         while not path.exists() and process.poll() is None:
             time.sleep(0.01)

@@ -74,7 +74,10 @@ def test_gradient_monitor_agrees_with_boundary_gradients():
     model = fit([watch])
     last = dni.boundary_gradients(model, watch.x_probe, watch.y_probe)[-1]
     expected = dni.agreement(last.true, last.synthetic)
-    assert watch.history["cosine"][-1] == pytest.approx(expected["cosine"])
+    # Another graph, which may add up in another order.
+    assert watch.history["cosine"][-1] == pytest.approx(
+        expected["cosine"], abs=1e-4
+    )
 
 
 def test_a_monitor_begins_anew_with_each_fit():
@@ -82,7 +85,9 @@ def test_a_monitor_begins_anew_with_each_fit():
     fit([watch])
     first = watch.history
     fit([watch])
-    assert watch.history == first and watch.history is not first
+    assert watch.history is not first and watch.history.keys() == first.keys()
+    for name, values in first.items():
+        assert watch.history[name] == pytest.approx(values, abs=1e-4)
 
 
 def test_a_monitor_of_backprop_has_an_empty_history():

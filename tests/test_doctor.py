@@ -55,25 +55,44 @@ def test_on_this_machine_all_lessons_can_run():
     ]
 
 
+def assert_named(done, *found):
+    """Each problem has its line, and no other is seen."""
+    assert done.returncode == 1
+    for words in found:
+        assert words in done.stdout
+    assert done.stdout.count("-> Install") == done.stdout.count("!!")
+    assert f"{len(found)} problem" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "text", "found"),
     [
-        ("tensorflow", "raise ImportError('no tf')", "no tf (exit code 1)"),
         ("tensorflow", "import os; os.abort()", "(exit code "),
         ("keras", "raise OSError('half installed')", "half installed"),
-        ("mlxtend", "raise ImportError('gone')", "ImportError: gone"),
-        ("jupyter_client", "1 / 0", "ZeroDivisionError"),
     ],
 )
 def test_a_broken_package_is_named_without_a_traceback(
     tmp_path, name, text, found
 ):
     done = run_doctor(**break_package(tmp_path, name, text))
-    assert done.returncode == 1
-    assert found in done.stdout
-    assert "-> Install" in done.stdout
+    assert_named(done, found)
     assert "1 problem to mend" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_each_of_several_broken_packages_is_named(tmp_path):
+    for name, text in {
+        "tensorflow": "raise ImportError('no tf')",
+        "mlxtend": "raise ImportError('gone')",
+        "jupyter_client": "1 / 0",
+    }.items():
+        environment = break_package(tmp_path, name, text)
+    assert_named(
+        run_doctor(**environment),
+        "TensorFlow  ImportError: no tf (exit code 1)",
+        "Kernel      ZeroDivisionError",
+        "MNIST-5k    ImportError: gone",
+    )
 
 
 @pytest.mark.parametrize("version", [(3, 10, 9), (3, 14, 0)])

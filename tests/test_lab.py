@@ -42,33 +42,34 @@ def test_the_readers_own_settings_folders_are_kept():
     assert os.path.isdir(ours)
 
 
-def test_jupyterlab_starts_without_news_updates_and_the_package_index(tmp_path):
-    with lab_server.serve(tmp_path) as server:
-        settings = server.get(
-            "lab/api/settings/@jupyterlab/apputils-extension:notification"
-        )
-        widgets = server.get(
-            "lab/api/settings/@jupyter-widgets/jupyterlab-manager:plugin"
-        )
-        page = server.get_text("lab")
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """What `make lab` starts."""
+    home = tmp_path_factory.mktemp("home")
+    with lab_server.serve(home, command=["-m", "dni_lesson", "lab"]) as server:
+        yield server
+
+
+def test_jupyterlab_starts_without_news_updates_and_the_package_index(started):
+    settings = started.get(
+        "lab/api/settings/@jupyterlab/apputils-extension:notification"
+    )
+    widgets = started.get(
+        "lab/api/settings/@jupyter-widgets/jupyterlab-manager:plugin"
+    )
     assert widgets["schema"]["properties"]["saveState"]["default"] is True
     properties = settings["schema"]["properties"]
     assert properties["fetchNews"]["default"] == "false"
     assert properties["checkForUpdates"]["default"] is False
-    assert '"news": {"disabled": true}' in page
-    assert "readonly" in server.log.read_text()
+    assert '"news": {"disabled": true}' in started.get_text("lab")
+    assert "readonly" in started.log.read_text()
 
 
 @pytest.mark.skipif(
     not (lab.REPOSITORY / lab.FIRST_LESSON).exists(), reason="no lessons yet"
 )
-def test_make_lab_opens_the_first_lesson(tmp_path):
-    with lab_server.serve(
-        tmp_path, command=["-m", "dni_lesson", "lab"]
-    ) as server:
-        request = urllib.request.urlopen(server.url(""))
-        assert request.url.split("?")[0].endswith(
-            f"/lab/tree/{lab.FIRST_LESSON}"
-        )
-        contents = server.get(f"api/contents/{lab.FIRST_LESSON}?content=0")
-        assert json.dumps(contents["type"]) == '"notebook"'
+def test_make_lab_opens_the_first_lesson(started):
+    request = urllib.request.urlopen(started.url(""))
+    assert request.url.split("?")[0].endswith(f"/lab/tree/{lab.FIRST_LESSON}")
+    contents = started.get(f"api/contents/{lab.FIRST_LESSON}?content=0")
+    assert json.dumps(contents["type"]) == '"notebook"'

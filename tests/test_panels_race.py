@@ -7,7 +7,7 @@ from dni_lesson.panels.race_picture import RacePicture
 
 import pytest
 import traitlets
-from races import TINY, WAIT, no_thread_left, wait_for, without_seconds
+from races import TINY, WAIT, is_same_race, no_thread_left, wait_for
 
 __all__ = ["no_thread_left"]  # A fixture that every test uses.
 
@@ -44,7 +44,7 @@ def test_thread_and_calling_thread_give_the_same_race(panel):
     assert panel.state == "finished"
     results = panel.results
     panel.run(blocking=True)
-    assert without_seconds(panel.results) == without_seconds(results)
+    assert is_same_race(panel.results, results)
 
 
 def test_step_pause_resume_and_stop():

@@ -28,42 +28,53 @@ class Watched(keras.layers.Layer):
         return shape
 
 
+def kill(folder):
+    """Kills this process, as soon as the file `seen` is there."""
+    while not (folder / "seen").exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(folder):
+    raise OSError("the disk is full")
+
+
+ACTS = {"kill": kill, "raise": fail, "work": lambda folder: None}
+
+
 @keras.saving.register_keras_serializable("tests")
 class Trouble(Watched):
     """In training it writes its calls down, and may act.
 
     Args:
-        folder: String; the file `calls` in it gets one character a call.
-        act: String, what happens at call number `at`: `"raise"`, `"kill"` the
-            process, `"hang"`, or `"say"` on which node it is.
+        folder: String; the file `calls` in it gets one character a call, and
+            with Ray the file `node` tells where that was.
+        act: String, which of `ACTS` happens at call number `at`.
         at: Integer.
-        seconds: Float, how long each call takes.
     """
 
-    def __init__(self, folder, act, at=10, seconds=0.0, **kwargs):
+    def __init__(self, folder, act, at=10, **kwargs):
         super().__init__(**kwargs)
         self.folder, self.act, self.at = folder, act, at
-        self.seconds = seconds
 
     def get_config(self):
         mine = {"folder": self.folder, "act": self.act, "at": self.at}
-        return {**super().get_config(), **mine, "seconds": self.seconds}
+        return {**super().get_config(), **mine}
 
     def happens(self):
-        time.sleep(self.seconds)
         folder = pathlib.Path(self.folder)
         with (folder / "calls").open("a") as file:
             file.write(".")
-        if (folder / "calls").stat().st_size != self.at:
-            return
-        if self.act == "raise":
-            raise OSError("the disk is full")
-        if self.act == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.act == "hang":
-            time.sleep(600)
-        if self.act == "say":
-            import ray
+        calls = (folder / "calls").stat().st_size
+        if calls == 1:
+            (folder / "node").write_text(_node())
+        if calls == self.at:
+            ACTS[self.act](folder)
 
-            node = ray.get_runtime_context().get_node_id()
-            (folder / "node").write_text(node)
+
+def _node():
+    import ray
+
+    if not ray.is_initialized():
+        return ""
+    return ray.get_runtime_context().get_node_id()

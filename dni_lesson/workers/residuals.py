@@ -67,7 +67,7 @@ def split_pass(
 
     def backward(residuals, g):
         penalties = graph["backward"][0][len(residuals) + 1 :]
-        ones = [tf.ones(one.shape) for one in penalties]
+        ones = [tf.ones(one.shape, one.dtype) for one in penalties]
         gradients = upper(*residuals, g, *ones)
         if input_gradient:
             return gradients[0], gradients[1:]

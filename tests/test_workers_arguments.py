@@ -1,0 +1,70 @@
+"""What cannot be trained is refused by name, before anything is."""
+
+import dni_lesson as dni
+
+import helpers
+import keras
+import numpy as np
+import pytest
+
+
+def made(optimizer="sgd"):
+    model = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
+    model.compile(optimizer, helpers.crossentropy(), jit_compile=False)
+    return model
+
+
+WRONG = [
+    ("schedule", {"schedule": "1f1b"}),
+    ("workers", {"workers": "processes"}),
+    ("queue_size", {"queue_size": 0}),
+    ("link_delay", {"link_delay": -1}),
+    ("link_delay", {"link_delay": float("nan")}),
+    ("microbatches", {"microbatches": 0}),
+    ("microbatches", {"microbatches": 3, "schedule": "gpipe"}),
+    ("steps_per_execution", {"steps_per_execution": 0}),
+    ("steps_per_execution", {"steps_per_execution": 9}),
+    ("steps_per_execution", {"steps_per_execution": 2, "schedule": "locked"}),
+    ("modules", {"modules": 4}),
+    ("seed", {"seed": -1}),
+    ("epochs", {"epochs": 0}),
+    ("batch_size", {"batch_size": 1.5}),
+    ("step_timeout", {"step_timeout": 0}),
+    ("step_timeout", {"step_timeout": float("inf")}),
+    ("devices", {"devices": ["CPU:0"]}),
+    ("devices", {"devices": ["TPU:9"] * 3}),
+    ("devices", {"devices": ["U:0"] * 3}),
+    ("y", {"y": [0, 1]}),
+    ("x", {"x": "digits"}),
+]
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A model that no test here trains."""
+    return made()
+
+
+@pytest.mark.parametrize(("name", "arguments"), WRONG)
+def test_wrong_arguments_are_refused_before_training(name, arguments):
+    x, y = helpers.toy_data()
+    model = made()
+    before = helpers.weights(model)
+    arguments = {"x": x, "y": y, "batch_size": 8} | arguments
+    with pytest.raises(ValueError, match=f"^`{name}`. Expected"):
+        dni.fit_async(model, **arguments)
+    for a, b in zip(before, helpers.weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_models_that_cannot_be_trained_are_refused():
+    x, y = helpers.toy_data()
+    bare = dni.mlp(3, 8, "cdni", 6, 3)
+    scaled = made(
+        optimizer=keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+    )
+    named = made()
+    named.compile("sgd", "crossentropy")
+    for model in (bare, scaled, named, keras.Sequential()):
+        with pytest.raises(ValueError, match="^`model`. Expected"):
+            dni.fit_async(model, x, y)

@@ -1,0 +1,115 @@
+"""Actors that are killed, hang or raise: what becomes of the training."""
+
+import threading
+
+import dni_lesson as dni
+from dni_lesson.workers import crew
+from dni_lesson.workers.job import WorkerError
+
+import helpers
+import numpy as np
+import pytest
+import trouble
+
+ray = pytest.importorskip("ray")
+
+import ray_stand_in  # noqa: E402  Needs Ray.
+from test_workers_cluster import (  # noqa: E402
+    STEPS,
+    assert_came_back,
+    model_with,
+    train,
+    when_snapshots_are_known,
+)
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch):
+    before = set(threading.enumerate())
+    yield ray_stand_in.put_in_place(monkeypatch)
+    # A late message would find the real Ray, which starts when it is called.
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert not ray.is_initialized()
+
+
+@pytest.fixture
+def ends(stand_in, monkeypatch):
+    """Numbers of the modules that a kill ends; all their snapshots are known.
+
+    Instead of the process, of which the test itself is a part.
+    """
+    numbers = []
+
+    def kill(folder):
+        assert known.wait(60)
+        for number in numbers:
+            # The youngest actors are those of the last start.
+            stand_in.kill(stand_in.actors[number - 1])
+        raise SystemError("what a dead process does is not seen")
+
+    known = threading.Event()
+    when_snapshots_are_known(monkeypatch, known.set)
+    monkeypatch.setitem(trouble.ACTS, "kill", kill)
+    return numbers
+
+
+def test_callbacks_see_the_weights_and_set_the_learning_rate(monkeypatch):
+    net = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
+    net.compile("sgd", helpers.crossentropy(), jit_compile=False)
+    helpers.assert_learning_stops(net, train, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "killed"), [("decoupled", 0), ("locked", 1)]
+)
+def test_a_killed_module_starts_again_and_training_goes_on(
+    ends, tmp_path, schedule, killed
+):
+    ends.append(killed + 1)
+    model = model_with(tmp_path, {killed: "kill"})
+    before = [helpers.weights(module) for module in model.modules]
+    history = train(model, schedule=schedule, snapshot_every=10)
+    assert_came_back(model, before, history, schedule, killed)
+
+
+def test_modules_that_are_killed_together_start_again(ends, tmp_path):
+    ends += [1, 2]
+    model = model_with(tmp_path, {0: "kill"})
+    frame = train(model, snapshot_every=10).to_frame()
+    done = STEPS - frame["lost"] + frame["repeated"]
+    assert frame["updates"].equals(done)
+    # They go back to snapshots, not to the start.
+    assert frame["updates"].max() < STEPS + 15
+
+
+def test_a_module_that_is_killed_too_often_ends_the_call_and_is_named(
+    ends, stand_in, tmp_path, monkeypatch
+):
+    ends.append(1)
+    monkeypatch.setattr(crew, "RESTARTS", 0)
+    model = model_with(tmp_path, {0: "kill"})
+    with pytest.raises(WorkerError, match="Module 1 was killed after 0 resta"):
+        train(model, snapshot_every=10)
+
+
+def test_a_module_that_raises_ends_the_call_and_is_named(tmp_path):
+    model = model_with(tmp_path, {1: "raise"})
+    before = helpers.weights(model)
+    with pytest.raises(WorkerError, match="Module 2 raised") as caught:
+        train(model)
+    assert caught.value.module == 2
+    assert "the disk is full" in str(caught.value)
+    assert not np.array_equal(before[0], helpers.weights(model)[0])
+
+
+def test_a_module_that_hangs_ends_the_call_and_is_named(tmp_path, monkeypatch):
+    goes_on = threading.Event()
+    monkeypatch.setitem(trouble.ACTS, "hang", lambda folder: goes_on.wait(60))
+    model = model_with(tmp_path, {0: "hang"})
+    try:
+        with pytest.raises(WorkerError, match="Module 1 hangs"):
+            train(model, step_timeout=2.0)
+    finally:
+        goes_on.set()
