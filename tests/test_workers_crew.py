@@ -15,6 +15,7 @@ ray = pytest.importorskip("ray")
 
 import ray_stand_in  # noqa: E402  Needs Ray.
 from test_workers_cluster import (  # noqa: E402
+    REORDERED,
     STEPS,
     assert_came_back,
     model_with,
@@ -53,6 +54,18 @@ def ends(stand_in, monkeypatch):
     when_snapshots_are_known(monkeypatch, known.set)
     monkeypatch.setitem(trouble.ACTS, "kill", kill)
     return numbers
+
+
+def test_actors_do_what_threads_do():
+    """With one mini-batch a message; with several see the real processes."""
+    nets = []
+    for workers in ("threads", "ray"):
+        net = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
+        net.compile("adam", helpers.crossentropy(), jit_compile=True)
+        train(net, workers, epochs=2, in_turn=True, modules=2)
+        nets.append(net)
+    for one, other in zip(*map(helpers.weights, nets), strict=True):
+        np.testing.assert_allclose(one, other, **REORDERED)
 
 
 def test_callbacks_see_the_weights_and_set_the_learning_rate(monkeypatch):
