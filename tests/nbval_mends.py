@@ -122,13 +122,14 @@ def _compare_outputs(
     if not compare(self, test, ref, skip_compare):
         return False
     trained = TRAINED in self.cell.metadata.get("tags", [])
-    problem = compare_pictures(_pictures(ref), _pictures(test), trained)
+    problem = compare_pictures(pictures(ref), pictures(test), trained)
     if problem:
         self.comparison_traceback.append(problem)
     return not problem
 
 
-def _pictures(outputs):
+def pictures(outputs):
+    """Returns the PNG files, in base64, among the outputs of a cell."""
     return [
         output["data"]["image/png"]
         for output in outputs
@@ -151,7 +152,7 @@ def compare_pictures(stored, fresh, trained=False):
     if len(stored) != len(fresh):
         return f"{len(stored)} pictures are stored, {len(fresh)} were drawn"
     for number, pair in enumerate(zip(stored, fresh, strict=True), start=1):
-        images = [_open(png) for png in pair]
+        images = [open_picture(png) for png in pair]
         problem = _compare_descriptions(*images, trained)
         if not problem and not trained:
             problem = _compare_pixels(*images)
@@ -160,7 +161,8 @@ def compare_pictures(stored, fresh, trained=False):
     return None
 
 
-def _open(png):
+def open_picture(png):
+    """Returns a PNG file in base64 as a Pillow image."""
     return Image.open(io.BytesIO(base64.b64decode(png)))
 
 

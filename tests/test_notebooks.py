@@ -5,15 +5,13 @@ nbval's business, which runs every lesson when pytest runs.
 """
 
 import base64
-import io
 import pathlib
 import re
 import urllib.parse
 
 import lessons
 import pytest
-from nbval_mends import TRAINED
-from PIL import Image
+from nbval_mends import TRAINED, open_picture, pictures
 
 LESSONS = [path for path in lessons.find() if path.parent.name == "notebooks"]
 SOLUTIONS = [path for path in lessons.find() if path not in LESSONS]
@@ -41,16 +39,6 @@ def cells(path, cell_type):
 
 def tags(cell):
     return cell.metadata.get("tags", [])
-
-
-def pictures(cell):
-    """Returns the opened pictures of a cell."""
-    files = [o.data.get("image/png") for o in cell.outputs if "data" in o]
-    return [
-        Image.open(io.BytesIO(base64.b64decode(file)))
-        for file in files
-        if file is not None
-    ]
 
 
 def is_compared(cell):
@@ -139,7 +127,8 @@ def test_every_picture_is_small_and_said_in_words(path):
 @each(LESSONS + SOLUTIONS)
 def test_every_picture_carries_what_it_says(path):
     for cell in cells(path, "code"):
-        for image in pictures(cell):
+        for png in pictures(cell.outputs):
+            image = open_picture(png)
             assert image.info.get("Description"), cell.source
 
 
@@ -147,7 +136,7 @@ def test_every_picture_carries_what_it_says(path):
 def test_a_trained_picture_stands_beside_a_claim_or_in_a_panel(path):
     for cell in cells(path, "code"):
         if TRAINED in tags(cell):
-            assert pictures(cell), cell.source
+            assert pictures(cell.outputs), cell.source
             kinds = [output.output_type for output in cell.outputs]
             assert "stream" in kinds or kinds == ["execute_result"], cell.source
 

@@ -10,7 +10,6 @@ stored picture can be compared with a fresh one.
 import collections
 import json
 
-from matplotlib.artist import Artist
 from matplotlib.collections import Collection
 from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
@@ -58,7 +57,7 @@ def _told(artists):
     return [[*json.loads(what), count] for what, count in counts.items()]
 
 
-def _say(artist: Artist):
+def _say(artist):
     kind = type(artist).__name__
     match artist:
         case Text():
