@@ -53,12 +53,20 @@ def splice(h, g_hat):
       [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
     """
     h, g_hat = ops.convert_to_tensor(h), ops.convert_to_tensor(g_hat)
-    if h.shape != g_hat.shape:
+    if not same_shape(h.shape, g_hat.shape):
         raise ValueError(
             "`g_hat` must have the shape of `h`. "
             f"Expected: {tuple(h.shape)}. Received: {tuple(g_hat.shape)}"
         )
     return splice_same(h, g_hat)
+
+
+def same_shape(one, other):
+    """Returns whether two shapes may be the same, where `None` is any size."""
+    return len(one) == len(other) and all(
+        a is None or b is None or a == b
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 @ops.custom_gradient

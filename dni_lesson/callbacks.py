@@ -6,8 +6,8 @@ Each ends in `history`, a plain dict of equal-length lists, ready for
 
 import time
 
-from dni_lesson.checks import check_examples, check_int
-from dni_lesson.gradients import agreement, gradient_function
+from dni_lesson.checks import check_int
+from dni_lesson.gradients import agreement, check_probe, gradient_function
 
 import keras
 import numpy as np
@@ -64,7 +64,7 @@ class GradientMonitor(keras.callbacks.Callback):
         self.history = _empty_history()
         self._step = 0
         self._measured = 0
-        probe = check_examples(self.model, self.x_probe, self.y_probe, "probe")
+        probe = check_probe(self.model, self.x_probe, self.y_probe, "probe")
         compute = gradient_function(self.model)
         self._compute = lambda: compute(*probe)
         self._compute()  # Compile now, not inside the first epoch.

@@ -9,8 +9,15 @@ import numbers
 import operator
 import sys
 
+from dni_lesson.losses import (
+    ignored_class,
+    wants_integers,
+    wants_one_hot,
+)
+
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def is_int(value):
@@ -76,15 +83,15 @@ def check_examples(model, x, y=None, name=None):
     """Checks arrays against a model before it trains on them.
 
     Data sets and generators pass unchecked: looking at them would consume
-    them.
+    them. Their labels are checked batch by batch.
 
     Args:
-        model: A `DecoupledModel`.
-        x: Array or nested list `(examples, *features)` of finite numbers; or a
-            data set.
-        y: Labels `(examples,)` or `(examples, 1)` as integers, or one-hot
-            `(examples, num_classes)`, or any finite targets if neither the
-            loss nor an interface needs classes; `None` if there are none.
+        model: A `DecoupledModel`; it is built if it is not.
+        x: Array or nested list `(examples, *features)` of finite numbers, or a
+            list, tuple or dict of arrays where the first module takes several
+            inputs; or a data set.
+        y: Labels as the loss and the interfaces want them, see `check_labels`;
+            `None` if there are none.
         name: String, how the error calls the argument. Default: `"x"`, `"y"`.
 
     Returns:
@@ -95,31 +102,65 @@ def check_examples(model, x, y=None, name=None):
         ValueError: If an array is empty, not finite, of the wrong shape, or
             labels are out of range.
     """
-    if isinstance(x, list | tuple):
+    if isinstance(x, list | tuple) and not _has_several_inputs(model, x):
         x = np.asarray(x)
-    elif not hasattr(x, "__array__"):
+    if not is_array(x):
         return x, y
     x_name, y_name = (name, name) if name else ("x", "y")
-    _check_array(x_name, x)
+    arrays = keras.tree.flatten(x)
+    for array in arrays:
+        _check_array(x_name, array)
+    examples = len(arrays[0])
+    if any(len(array) != examples for array in arrays):
+        raise ValueError(
+            f"`{x_name}`. Expected as many examples in each array. "
+            f"Received: {[len(array) for array in arrays]}"
+        )
     features = _input_features(model)
     if features is not None and tuple(x.shape[1:]) != features:
         raise ValueError(
             f"`{x_name}`. Expected the shape (examples, "
             f"{', '.join(map(str, features))}). Received: {x.shape}"
         )
+    model.build_for(x)
     if y is None:
         return x, None
     y = np.asarray(y) if isinstance(y, list | tuple) else y
     labels = _check_array(y_name, y)
-    if len(labels) != len(x):
+    if len(labels) != examples:
         raise ValueError(
-            f"`{y_name}`. Expected one label per example: {len(x)}. "
+            f"`{y_name}`. Expected one label per example: {examples}. "
             f"Received: {len(labels)}"
         )
-    num_classes = _num_classes(model)
-    if num_classes is None:
-        return x, y
-    return x, _check_labels(y_name, y, labels, num_classes, model.loss)
+    return x, check_labels(model, y, y_name)
+
+
+def check_weights(name, weights, examples):
+    """Checks `sample_weight`: finite, one entry, or row, for each example.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    weights = _check_array(name, weights)
+    if len(weights) != examples:
+        raise ValueError(
+            f"`{name}`. Expected one weight per example: {examples}. "
+            f"Received: {len(weights)}"
+        )
+
+
+def is_array(x):
+    """Returns whether `x` is an array or tensor, or a structure of them."""
+    leaves = keras.tree.flatten(x)
+    return bool(leaves) and all(hasattr(one, "__array__") for one in leaves)
+
+
+def _has_several_inputs(model, x):
+    """Returns whether a list holds inputs, rather than examples."""
+    inputs = getattr(model.modules[0], "inputs", None)
+    if inputs is not None:
+        return len(inputs) > 1
+    return any(getattr(one, "ndim", 0) > 1 for one in x)
 
 
 def _check_array(name, value):
@@ -144,60 +185,111 @@ def _check_array(name, value):
 
 def _input_features(model):
     """Returns the feature shape the first module wants, `None` if any."""
-    shape = getattr(model.modules[0], "input_shape", None)
-    if shape is None or any(size is None for size in shape[1:]):
+    inputs = getattr(model.modules[0], "inputs", None) or ()
+    if len(inputs) != 1 or any(size is None for size in inputs[0].shape[1:]):
         return None
-    return tuple(shape[1:])
+    return tuple(inputs[0].shape[1:])
 
 
-def _num_classes(model):
-    """Returns the number of classes, `None` if the task has no classes."""
-    for interface in model.interfaces:
-        if interface is not None and interface.num_classes is not None:
-            return interface.num_classes
-    classifies = _wants_integers(model.loss) or _wants_one_hot(model.loss)
-    shape = getattr(model.modules[-1], "output_shape", None)
-    return shape[-1] if classifies and shape else None
+def check_labels(model, y, name="y"):
+    """Checks labels against the loss and the interfaces of a built model.
 
+    Class numbers have one entry for each example or each of its positions and
+    lie in `[0, classes)`, but for the loss's `ignore_class`. One-hot and other
+    rows have a value for each class in their last axis. What neither the loss
+    nor an interface with `num_classes` reads passes as it is.
 
-def _check_labels(name, y, labels, num_classes, loss):
-    if labels.ndim == 2 and labels.shape[1] == num_classes > 1:
-        is_one_hot = (labels.sum(axis=1) == 1) & (labels.max(axis=1) == 1)
-        if not (is_one_hot.all() and (labels >= 0).all()):
+    Args:
+        model: A built and compiled `DecoupledModel`.
+        y: Array or tensor `(examples, ...)`.
+        name: String, how the error calls the argument. Default `"y"`.
+
+    Returns:
+        `y`; one-hot labels as integers where the loss wants integers.
+
+    Raises:
+        ValueError: If there are labels that the loss or an interface cannot
+            use; it says which.
+    """
+    loss, labels = model.only_loss, np.asarray(y)
+    rank, classes = len(model.output_spec.shape), model.output_spec.shape[-1]
+    numbers, rows = wants_integers(loss), wants_one_hot(loss)
+    limits = [
+        (f"the interface '{one.name}'", one.num_classes)
+        for one in model.interfaces
+        if one is not None and one.num_classes is not None
+    ]
+    if (numbers or rows) and classes is not None:
+        limits.append(("the loss", classes))
+    if not (numbers or rows) and labels.dtype.kind in "iu":
+        _ask_loss(model, name, np.unique(labels))
+    if not limits:
+        return y
+    if labels.ndim == rank and labels.shape[-1] == classes > 1 and numbers:
+        is_one_hot = (labels.sum(-1) == 1) & (labels.max(-1) == 1)
+        is_one_hot &= labels.min(-1) >= 0
+        if not is_one_hot.all():
+            wrong = labels[~is_one_hot][0].tolist()
             raise ValueError(
                 f"`{name}`. Expected one-hot rows, one 1 and zeros. "
-                f"Received: {labels[int(np.argmin(is_one_hot))].tolist()}"
+                f"Received: {wrong}"
             )
-        return labels.argmax(axis=1) if _wants_integers(loss) else y
-    if labels.ndim > 2 or (labels.ndim == 2 and labels.shape[1] != 1):
-        raise ValueError(
-            f"`{name}`. Expected integer labels of shape ({len(labels)},) or "
-            f"one-hot labels of shape ({len(labels)}, {num_classes}). "
-            f"Received: shape {labels.shape}"
-        )
-    outside = (labels < 0) | (labels >= num_classes) | (labels % 1 != 0)
-    if outside.any():
-        raise ValueError(
-            f"`{name}`. Expected integer labels in [0, {num_classes}). "
-            f"Received: {labels[outside].ravel()[0].item()} among them"
-        )
-    if _wants_one_hot(loss):
-        raise ValueError(
-            f"`{name}`. The loss expects one-hot labels of shape "
-            f"({len(labels)}, {num_classes}). Received: integers of shape "
-            f"{labels.shape}. Use keras.utils.to_categorical(y, "
-            f"{num_classes}) or SparseCategoricalCrossentropy"
-        )
+        y = labels = labels.argmax(axis=-1)
+    for reader, count in limits:
+        is_rows = labels.ndim > 1 and labels.shape[-1] == count
+        if rows and reader == "the loss" and not is_rows:
+            raise ValueError(
+                f"`{name}`. The loss expects one-hot labels of shape "
+                f"({len(labels)}, {count}). Received: integers of shape "
+                f"{labels.shape}. Use keras.utils.to_categorical(y, "
+                f"{count}) or SparseCategoricalCrossentropy"
+            )
+        if not (is_rows and (rows or not numbers)):
+            _check_class_numbers(name, labels, reader, count, rank, loss)
     return y
 
 
-def _wants_integers(loss):
-    return isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or (
-        loss == "sparse_categorical_crossentropy"
-    )
+def _ask_loss(model, name, values):
+    """Lets a loss that is not known here say which labels it refuses.
+
+    In a step that XLA compiles it could not: it would return NaN.
+    """
+    unknown = set(values.tolist()) - model.accepted_labels
+    if model.only_loss is None or not unknown or len(unknown) > 1000:
+        return
+    unknown = np.array(sorted(unknown), values.dtype)
+    outputs = np.full((len(unknown), *model.output_spec.shape[1:]), 0.5)
+    with tf.device("CPU:0"):
+        try:
+            model.only_loss(tf.constant(unknown), tf.constant(outputs))
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(
+                f"`{name}`. The loss refuses some of the labels "
+                f"{unknown.tolist()}: {error.message}"
+            ) from error
+        except Exception:  # It cannot be asked in this form.
+            return
+    model.accepted_labels.update(unknown.tolist())
 
 
-def _wants_one_hot(loss):
-    return isinstance(loss, keras.losses.CategoricalCrossentropy) or (
-        loss == "categorical_crossentropy"
-    )
+def _check_class_numbers(name, labels, reader, classes, rank, loss):
+    places = labels.ndim - (labels.ndim > 1 and labels.shape[-1] == 1)
+    if places > max(rank - 1, 1):
+        raise ValueError(
+            f"`{name}`. Expected integer labels of shape ({len(labels)},) or "
+            f"one-hot labels of shape ({len(labels)}, {classes}). Received: "
+            f"shape {labels.shape}, which {reader} cannot use"
+        )
+    low, high = labels.min(), labels.max()
+    if labels.dtype.kind != "f" and 0 <= low and high < classes:
+        return  # The usual case, asked in every batch of a data set.
+    outside = (labels < 0) | (labels >= classes) | (labels % 1 != 0)
+    ignored = ignored_class(loss)
+    if ignored is not None:
+        outside &= labels != ignored
+    if outside.any():
+        raise ValueError(
+            f"`{name}`. Expected integer labels in [0, {classes}). Received: "
+            f"{labels[outside].ravel()[0].item()} among them, which {reader} "
+            "cannot use"
+        )

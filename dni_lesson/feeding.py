@@ -6,7 +6,20 @@ epoch; and the tuner of its pipeline holds up the end of an epoch until a timer
 runs out, 10 ms * (2**n - 1) after the start, which can double a short epoch.
 """
 
-from dni_lesson.checks import check_examples, check_int
+import contextlib
+
+from dni_lesson.checks import (
+    check_examples,
+    check_int,
+    check_labels,
+    check_weights,
+    is_array,
+)
+from dni_lesson.stepping import (
+    ExecutionCallbacks,
+    SeveralSteps,
+    is_stackable,
+)
 
 import keras
 import numpy as np
@@ -23,9 +36,10 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
     """Returns the arrays as a data set of batches.
 
     Args:
-        x: Array `(examples, *features)`. Floats become Keras's float type.
+        x: Array `(examples, *features)`, or a structure of such arrays. Floats
+            become Keras's float type.
         y: Array `(examples, ...)` or `None`. Default `None`.
-        sample_weight: Array `(examples,)` or `None`. Default `None`.
+        sample_weight: Array `(examples, ...)` or `None`. Default `None`.
         batch_size: Integer >= 1, or `None` for 32, as Keras. Default `None`.
         shuffle: Boolean; a new random order in each epoch, which follows
             `keras.utils.set_random_seed`. Default `False`.
@@ -35,23 +49,17 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
         `(x, y, sample_weight)`; the last batch may be smaller.
 
     Raises:
-        ValueError: If `batch_size` is no integer >= 1 or `sample_weight` has
-            not one entry per example.
+        ValueError: If `batch_size` is no integer >= 1.
     """
     batch_size = 32 if batch_size is None else batch_size
     check_int("batch_size", batch_size, at_least=1)
-    examples = len(x)
-    if sample_weight is not None and len(sample_weight) != examples:
-        raise ValueError(
-            f"`sample_weight`. Expected one weight per example: {examples}. "
-            f"Received: {len(sample_weight)}"
-        )
+    given = (one for one in (x, y, sample_weight) if one is not None)
+    given = keras.tree.lists_to_tuples(tuple(given))  # tf.data stacks lists.
     with tf.device("CPU:0"):
-        arrays = tuple(
-            tf.constant(_as_keras_float(array))
-            for array in (x, y, sample_weight)
-            if array is not None
+        arrays = keras.tree.map_structure(
+            lambda array: tf.constant(_as_keras_float(array)), given
         )
+    examples = len(keras.tree.flatten(arrays)[0])
 
     def order(seed):
         rows = tf.range(examples)
@@ -65,7 +73,11 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
         seeds.take(1)
         .map(order)
         .rebatch(batch_size)
-        .map(lambda row: tuple(tf.gather(array, row) for array in arrays))
+        .map(
+            lambda row: tf.nest.map_structure(
+                lambda array: tf.gather(array, row), arrays
+            )
+        )
         .apply(
             tf.data.experimental.assert_cardinality(-(-examples // batch_size))
         )
@@ -79,7 +91,83 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
 
 
 class CheckedModel(keras.Model):
-    """A Keras model that checks arrays and feeds them in `batches`."""
+    """A Keras model that checks arrays and labels, and takes several steps.
+
+    Arrays are checked before anything is trained, the labels of data sets in
+    the step in which they are read.
+    """
+
+    _fit_callbacks = _several_steps = None
+
+    def build_for(self, x):
+        """Builds the model, if it is not built, for arrays such as these."""
+        if not self.built:
+            with _scope(self):
+                self.build(
+                    keras.tree.map_structure(
+                        lambda one: (None, *one.shape[1:]), x
+                    )
+                )
+
+    def make_train_function(self, force=False):
+        """As in Keras, with checked labels, and several steps in a call."""
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        if keras.backend.backend() != "tensorflow":
+            return
+        if self._steps_at_once > 1 and not self.run_eagerly:
+            self._several_steps = SeveralSteps(
+                self.train_step, self._steps_at_once, self.jit_compile
+            )
+        else:
+            self._several_steps = None
+        self.train_function = self._checking(
+            self.train_function, self._several_steps
+        )
+
+    def make_test_function(self, force=False):
+        """As in Keras, with checked labels."""
+        if self.test_function is not None and not force:
+            return
+        super().make_test_function(force)
+        if keras.backend.backend() == "tensorflow":
+            self.test_function = self._checking(self.test_function)
+
+    def _checking(self, function, several_steps=None):
+        """Returns a function of an iterator that looks at each batch first."""
+
+        def call(iterator):
+            if isinstance(iterator, tf.distribute.DistributedIterator):
+                return function(iterator)
+            batch = next(iterator)
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            try:
+                if is_array(x) and is_array(y):
+                    self.build_for(x)
+                    check_labels(self, y)
+            except ValueError:
+                self._finish_steps()
+                raise
+            if several_steps is not None and is_stackable(iterator):
+                return several_steps(batch)
+            return function(iter([batch]))
+
+        return call
+
+    def get_metrics_result(self):
+        """As in Keras, once steps that wait for others are done."""
+        self._finish_steps()
+        return super().get_metrics_result()
+
+    def _steps_wait(self):
+        return self._several_steps is not None and self._several_steps.waiting
+
+    def _finish_steps(self):
+        if self._steps_wait():
+            logs = self._several_steps.finish()
+            if self._fit_callbacks is not None:
+                self._fit_callbacks.finish(logs)
 
     def fit(
         self,
@@ -87,66 +175,169 @@ class CheckedModel(keras.Model):
         y=None,
         batch_size=None,
         epochs=1,
-        *,
-        shuffle=True,
-        sample_weight=None,
+        verbose="auto",
+        callbacks=None,
         validation_split=0.0,
         validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
         validation_batch_size=None,
-        **kwargs,
+        validation_freq=1,
     ):
         """Trains the model, as `keras.Model.fit`, after checking the arrays.
 
         Raises:
             ValueError: If arrays `x`, `y`, `sample_weight` or those in
-                `validation_data` do not fit the model.
+                `validation_data`, or the labels of a data set, do not fit the
+                model.
         """
         x, y = check_examples(self, x, y)
-        if _is_array(x) and validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = _hold_out(
-                validation_split, x, y, sample_weight
+        if is_array(x):
+            x, validation_data = self._training_data(
+                x,
+                y,
+                _weights(x, y, sample_weight, class_weight),
+                batch_size,
+                shuffle,
+                validation_split,
+                validation_data,
+                validation_batch_size,
             )
+            y = batch_size = class_weight = sample_weight = None
+            shuffle, validation_split = False, 0.0
         if isinstance(validation_data, list | tuple):
             size = validation_batch_size or batch_size
             validation_data = self._validation(*validation_data, size=size)
-        if _is_array(x):
-            x = batches(x, y, sample_weight, batch_size, shuffle)
-            y, sample_weight, batch_size = None, None, None
-            shuffle, validation_split = False, 0.0
-        return super().fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            shuffle=shuffle,
-            sample_weight=sample_weight,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            **kwargs,
+        self._fit_callbacks = ExecutionCallbacks(
+            self._steps_wait,
+            getattr(callbacks, "callbacks", callbacks),
+            add_history=True,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps_per_epoch or _number_of_batches(x),
+            model=self,
         )
+        try:
+            return super().fit(
+                x,
+                y,
+                batch_size,
+                epochs,
+                verbose,
+                self._fit_callbacks,
+                validation_split,
+                validation_data,
+                shuffle,
+                class_weight,
+                sample_weight,
+                initial_epoch,
+                steps_per_epoch,
+                validation_steps,
+                validation_batch_size,
+                validation_freq,
+            )
+        finally:
+            self._fit_callbacks = None
+            if self._steps_wait():  # After an error or an interrupt.
+                self._several_steps.waiting.clear()
+
+    def _training_data(
+        self, x, y, weight, size, shuffle, split, validation, validation_size
+    ):
+        """Returns arrays as data sets: for training and for validation."""
+        if split and validation is None:
+            (x, y, weight), validation = _hold_out(split, x, y, weight)
+        if isinstance(validation, list | tuple):
+            validation_size = validation_size or size
+            validation = self._validation(*validation, size=validation_size)
+        return batches(x, y, weight, size, shuffle), validation
 
     def _validation(self, x, y=None, sample_weight=None, *, size):
         x, y = check_examples(self, x, y, "validation_data")
-        return batches(x, y, sample_weight, size)
+        weight = _weights(x, y, sample_weight, name="validation_data")
+        return batches(x, y, weight, size)
 
     def evaluate(
-        self, x=None, y=None, batch_size=None, *, sample_weight=None, **kwargs
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
     ):
         """As `keras.Model.evaluate`, after checking the arrays."""
         x, y = check_examples(self, x, y)
-        if _is_array(x):
-            x, y = batches(x, y, sample_weight, batch_size), None
+        if is_array(x):
+            weight = _weights(x, y, sample_weight)
+            x, y = batches(x, y, weight, batch_size), None
             batch_size = sample_weight = None
         return super().evaluate(
-            x, y, batch_size, sample_weight=sample_weight, **kwargs
+            x,
+            y,
+            batch_size,
+            verbose,
+            sample_weight,
+            steps,
+            callbacks,
+            return_dict,
+            **kwargs,
         )
 
-    def predict(self, x, batch_size=None, **kwargs):
+    def predict(
+        self, x, batch_size=None, verbose="auto", steps=None, callbacks=None
+    ):
         """As `keras.Model.predict`, after checking the array."""
         x, _ = check_examples(self, x)
-        if _is_array(x):
+        if is_array(x):
             x, batch_size = batches(x, batch_size=batch_size), None
-        return super().predict(x, batch_size, **kwargs)
+        return super().predict(x, batch_size, verbose, steps, callbacks)
+
+
+def _scope(model):
+    """Returns the scope in which a model's variables are made."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy.scope() if strategy else contextlib.nullcontext()
+
+
+def _weights(x, y, sample_weight, class_weight=None, name="sample_weight"):
+    """Returns the weight of each example, or `None`."""
+    examples = len(keras.tree.flatten(x)[0])
+    if sample_weight is not None:
+        if class_weight is not None:
+            raise ValueError(
+                "`class_weight` and `sample_weight` cannot both be given"
+            )
+        check_weights(name, sample_weight, examples)
+        return np.asarray(sample_weight)
+    if class_weight is None:
+        return None
+    labels = np.asarray(y)
+    if labels.ndim > 1:
+        one_hot = labels.shape[-1] != 1
+        labels = labels.argmax(-1) if one_hot else labels[..., 0]
+    weights = np.ones(labels.shape, keras.config.floatx())
+    for number, weight in class_weight.items():
+        weights[labels == number] = weight
+    return weights
+
+
+def _number_of_batches(data):
+    """Returns how many batches a data set has, or `None`."""
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches
+    try:
+        return len(data)
+    except TypeError:  # Not known, or without end.
+        return None
 
 
 def _hold_out(share, *arrays):
@@ -154,22 +345,22 @@ def _hold_out(share, *arrays):
 
     Args:
         share: Float between 0 and 1, as `validation_split` in Keras.
-        *arrays: Arrays of the same length, or `None`, which stays `None`.
+        *arrays: Arrays of the same length, or structures of them, or `None`,
+            which stays `None`.
     """
-    cut = int(len(arrays[0]) * (1 - share))
-    if not 0 < cut < len(arrays[0]):
+    examples = len(keras.tree.flatten(arrays)[0])
+    cut = int(examples * (1 - share))
+    if not 0 < cut < examples:
         raise ValueError(
             "`validation_split`. Expected a number between 0 and 1 that leaves "
             f"examples for training. Received: {share!r}"
         )
-    first = tuple(None if one is None else one[:cut] for one in arrays)
-    last = tuple(None if one is None else one[cut:] for one in arrays)
-    return first, last
-
-
-def _is_array(x):
-    """Returns whether `x` is an array or tensor rather than a data set."""
-    return hasattr(x, "__array__")
+    return tuple(
+        keras.tree.map_structure(
+            lambda one, part=part: None if one is None else one[part], arrays
+        )
+        for part in (slice(cut), slice(cut, None))
+    )
 
 
 def _as_keras_float(array):

@@ -7,6 +7,9 @@ weights with the interfaces left out, one full backward pass.
 
 from typing import NamedTuple
 
+from dni_lesson.checks import check_examples, is_array
+from dni_lesson.models import DecoupledModel
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -36,13 +39,17 @@ def boundary_gradients(model, x, y):
     random states nor metrics.
 
     Args:
-        model: A built and compiled `DecoupledModel`.
-        x: Array `(batch, *features)`.
-        y: Array `(batch,)` or `(batch, num_classes)`, the labels.
+        model: A compiled `DecoupledModel`; it is built if it is not.
+        x: Array `(batch, *features)`, or what else the first module takes.
+        y: Array, the labels, in any form that `fit` takes.
 
     Returns:
         A list of `BoundaryGradient` with NumPy arrays, one for each interface
         that is not `None`, from input to output.
+
+    Raises:
+        ValueError: If `model` is no compiled `DecoupledModel`, or `x` and `y`
+            do not fit it.
 
     Example:
 
@@ -51,7 +58,29 @@ def boundary_gradients(model, x, y):
     1 (24, 8) (24, 8)
     2 (24, 8) (24, 8)
     """
+    x, y = check_probe(model, x, y)
     return gradient_function(model)(x, y)
+
+
+def check_probe(model, x, y, name=None):
+    """Returns `x` and `y` as arrays that gradients can be computed on.
+
+    Raises:
+        ValueError: If `model` is no compiled `DecoupledModel`, or `x` and `y`
+            are no arrays that fit it.
+    """
+    is_compiled = getattr(model, "compiled", False) and model.loss is not None
+    if not isinstance(model, DecoupledModel) or not is_compiled:
+        raise ValueError(
+            "`model`. Expected a DecoupledModel that was compiled with a loss. "
+            f"Received: {model!r}"
+        )
+    for key, value in (("x", x), ("y", y)):
+        if not isinstance(value, list | tuple) and not is_array(value):
+            raise ValueError(
+                f"`{name or key}`. Expected an array. Received: {value!r}"
+            )
+    return check_examples(model, x, y, name)
 
 
 def gradient_function(model):
@@ -62,8 +91,9 @@ def gradient_function(model):
     compute, traced = _compute(model), {}
 
     def call(x, y):
-        x, y = tf.cast(x, model.compute_dtype), tf.convert_to_tensor(y)
-        kind = (x.shape, y.shape, y.dtype)
+        x = keras.tree.map_structure(tf.convert_to_tensor, x)
+        y = tf.convert_to_tensor(y)
+        kind = str([(one.shape, one.dtype) for one in tf.nest.flatten((x, y))])
         # Called by itself, the `tf.function` of a fifth model would be taken
         # for one that is traced too often, and warn.
         if kind not in traced:
@@ -77,27 +107,46 @@ def gradient_function(model):
     return call
 
 
+class Crossing(keras.layers.Layer):
+    """A copy of its input, with its mask, where a gradient can be read.
+
+    What a module adds to the loss by its own output, as activity regularizers
+    do, reaches its output and not the copy: it never crosses the boundary.
+    """
+
+    def __init__(self):
+        super().__init__(autocast=False)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return tf.identity(inputs)
+
+
 def _compute(model):
     """Returns the function of tensors that finds the gradients."""
+    copies = [Crossing() for _ in model.modules]
 
     @tf.function(jit_compile=model.jit_compile)
     def compute(x, y):
         # Whatever is assigned in this scope stays in it.
-        with keras.StatelessScope():
+        with keras.StatelessScope(collect_losses=True):
             with tf.GradientTape() as tape:
-                h, inputs = x, []
-                for module, interface in model.stages():
+                h, crossing = x, []
+                for (module, interface), copy in zip(
+                    model.stages(), copies, strict=True
+                ):
                     h = module(h, training=True)
                     if interface is not None:
-                        inputs.append(h)
+                        h = copy(h)
+                        crossing.append(h)
                         tape.watch(h)
                 loss = model.compute_loss(x=x, y=y, y_pred=h, training=True)
-            true = tape.gradient(loss, inputs)
-            scale = model.gradient_scale(x)
+            true = tape.gradient(loss, crossing)
+            scale = model.gradient_scale(x, y=y)
             synthetic = [
                 interface.synthetic_gradient(h, y, scale, training=True)
                 for h, interface in zip(
-                    inputs, filter(None, model.interfaces), strict=True
+                    crossing, filter(None, model.interfaces), strict=True
                 )
             ]
         return true, synthetic

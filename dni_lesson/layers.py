@@ -1,6 +1,6 @@
 """The layer that decouples: a predictor behind a different backward pass."""
 
-from dni_lesson.backward import rescale_forward, splice_same
+from dni_lesson.backward import rescale_forward, same_shape, splice_same
 from dni_lesson.checks import check_int
 from dni_lesson.predictors import linear_predictor
 
@@ -41,8 +41,10 @@ class SyntheticGradient(keras.layers.Layer):
 
     Call arguments:
         inputs: Float tensor `(batch, *features)`.
-        labels: Integer tensor `(batch,)` or `(batch, 1)` with values in
-            `[0, num_classes)`, or a one-hot tensor `(batch, num_classes)`.
+        labels: Class numbers in `[0, num_classes)`, one for each example,
+            `(batch,)`, or for each of its positions, `(batch, positions)`; or
+            one-hot or other float rows of `num_classes` values. A last axis
+            of 1 does not count. A number out of range is a row of zeros.
             Needed in training if `num_classes` is given.
         gradient_scale: Float tensor `(batch,)` or scalar; how much the loss
             weighs each example: the arriving gradient is this number times
@@ -77,7 +79,8 @@ class SyntheticGradient(keras.layers.Layer):
     """
 
     def __init__(self, predictor=None, num_classes=None, **kwargs):
-        super().__init__(**kwargs)
+        # `gradient_scale` may be larger than float16 can hold: call casts.
+        super().__init__(autocast=False, **kwargs)
         if num_classes is not None:
             check_int("num_classes", num_classes, at_least=2)
         if predictor is not None and not isinstance(
@@ -89,6 +92,7 @@ class SyntheticGradient(keras.layers.Layer):
             )
         self.predictor = predictor
         self.num_classes = num_classes
+        self.supports_masking = True
 
     def build(self, input_shape):
         if input_shape[-1] is None:
@@ -101,10 +105,9 @@ class SyntheticGradient(keras.layers.Layer):
                 input_shape[-1], dtype=self.dtype_policy
             )
         seen = (*input_shape[:-1], input_shape[-1] + (self.num_classes or 0))
-        if not self.predictor.built:
-            self.predictor.build(seen)
-        out = tuple(self.predictor.compute_output_shape(seen))
-        if out[1:] != tuple(input_shape[1:]):
+        predicted = self.predictor(keras.KerasTensor(seen, self.compute_dtype))
+        out = getattr(predicted, "shape", None)
+        if out is None or not same_shape(out[1:], input_shape[1:]):
             raise ValueError(
                 "`predictor` must return one gradient value per input value. "
                 f"Expected the shape {tuple(input_shape)} for the input shape "
@@ -112,6 +115,8 @@ class SyntheticGradient(keras.layers.Layer):
             )
 
     def call(self, inputs, labels=None, gradient_scale=None, training=False):
+        if keras.backend.is_float_dtype(inputs.dtype):
+            inputs = ops.cast(inputs, self.compute_dtype)
         if not training:
             return inputs
         g_hat = self.synthetic_gradient(inputs, labels, gradient_scale, True)
@@ -154,20 +159,41 @@ class SyntheticGradient(keras.layers.Layer):
             raise ValueError(
                 f"`labels` is missing. The layer '{self.name}' has "
                 f"num_classes={self.num_classes}, so in training its predictor "
-                "needs the labels: put it into a `DecoupledModel`, which "
-                "passes them on, or call it with `labels=...`."
+                "needs the labels: name it among the `interfaces` of a "
+                "`DecoupledModel`, which passes them on, or call it with "
+                "`labels=...`."
             )
         labels = ops.convert_to_tensor(labels)
-        shape = labels.shape
-        if len(shape) != 2 or shape[-1] != self.num_classes:
-            labels = ops.one_hot(ops.reshape(labels, (-1,)), self.num_classes)
-        labels = ops.cast(labels, inputs.dtype)
-        # One label per example: spread it over the axes in between.
-        middle = tuple(inputs.shape[1:-1])
-        labels = ops.reshape(
-            labels, (-1,) + (1,) * len(middle) + (self.num_classes,)
+        if len(labels.shape) > 1 and labels.shape[-1] == 1:
+            labels = ops.squeeze(labels, axis=-1)
+        *places, last = labels.shape
+        before = inputs.shape[:-1]
+        are_numbers = same_shape(labels.shape, before[: len(labels.shape)])
+        is_one_hot = (
+            bool(places)
+            and last == self.num_classes
+            and same_shape(places, before[: len(places)])
         )
-        return ops.tile(labels, (1, *middle, 1)) if middle else labels
+        if not (are_numbers or is_one_hot):
+            raise ValueError(
+                f"`labels`. The layer '{self.name}' has num_classes="
+                f"{self.num_classes} and inputs of shape {tuple(inputs.shape)}"
+                ". Expected class numbers for each example, or for each of "
+                "its positions, or rows of num_classes values. "
+                f"Received: shape {tuple(labels.shape)}"
+            )
+        is_float = keras.backend.is_float_dtype(labels.dtype)
+        if are_numbers and not (is_one_hot and is_float):
+            places = labels.shape
+            labels = ops.one_hot(ops.cast(labels, "int32"), self.num_classes)
+        labels = ops.cast(labels, inputs.dtype)
+        # Labels are spread over the axes that they do not have.
+        ones = (1,) * (len(before) - len(places))
+        shape = ops.shape(labels)
+        labels = ops.reshape(labels, (*shape[:-1], *ones, shape[-1]))
+        return ops.broadcast_to(
+            labels, (*ops.shape(inputs)[:-1], self.num_classes)
+        )
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -185,8 +211,7 @@ class SyntheticGradient(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        if isinstance(config.get("predictor"), dict):
-            config["predictor"] = keras.saving.deserialize_keras_object(
-                config["predictor"]
-            )
-        return cls(**config)
+        predictor = config.get("predictor")
+        if isinstance(predictor, dict):
+            predictor = keras.saving.deserialize_keras_object(predictor)
+        return cls(**{**config, "predictor": predictor})

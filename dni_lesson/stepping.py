@@ -2,58 +2,122 @@
 
 Keras compiles a step and calls it in a loop. In a small network what
 TensorFlow does between two calls takes as long as a good part of the step, so
-here the loop is compiled too.
+here the loop is compiled too. Keras can do that by itself, but it counts whole
+groups of steps and so (Keras 3.15) runs more of them than `steps_per_epoch`
+says. Here Keras takes single steps, which wait until a group is full or what
+they lead to is asked for.
 """
 
 import itertools
 
+import keras
 import tensorflow as tf
 
 
-def several_steps(step, count, otherwise):
-    """Returns a function that trains on the next batches of an iterator.
+class SeveralSteps:
+    """A train function whose steps wait for each other.
 
     Args:
         step: Function of the data of a batch, such as `train_step`.
-        count: Integer >= 1, steps in a call. Their batches are in memory
-            together.
-        otherwise: Function of an iterator, for what cannot be stacked: Python
-            iterators and data with `None` or ragged tensors.
+        count: Integer >= 1, steps in a compiled call. Their batches are in
+            memory together.
+        jit_compile: Boolean, whether XLA compiles the loop.
 
-    Returns:
-        A function of a `tf.data.Iterator` that takes up to `count` batches
-        from it and returns what the last step returned. It raises
-        `StopIteration` if no batch was left.
+    Attributes:
+        waiting: List, the batches whose steps are still to be done.
     """
-    # A function of its own is traced once, not each time that the loop is.
-    step = tf.function(step, autograph=False, reduce_retracing=True)
 
-    @tf.function(jit_compile=True, reduce_retracing=True)
-    def steps(stacked, number):
-        for k in tf.range(number):
-            logs = step(tf.nest.map_structure(lambda one: one[k], stacked))
-        return logs
+    def __init__(self, step, count, jit_compile=True):
+        self.waiting, self._logs, self._count = [], {}, count
+        # A function of its own is traced once, not each time that the loop is.
+        step = tf.function(step, autograph=False, reduce_retracing=True)
 
-    def train(iterator):
-        if not _is_stackable(iterator):
-            return otherwise(iterator)
-        batches = list(itertools.islice(iterator, count))
-        if not batches:
-            raise StopIteration
+        @tf.function(
+            jit_compile=jit_compile, autograph=False, reduce_retracing=True
+        )
+        def steps(stacked, number):
+            def batch(k):
+                return tf.nest.map_structure(lambda one: one[k], stacked)
+
+            # Also where an error in the step shows, before any loop.
+            traced = step.get_concrete_function(batch(0))
+            nothing = tf.nest.map_structure(
+                lambda log: tf.zeros(log.shape, log.dtype),
+                traced.structured_outputs,
+            )
+            return tf.while_loop(
+                lambda k, _: k < number,
+                lambda k, _: (k + 1, step(batch(k))),
+                (0, nothing),
+            )[1]
+
+        self._steps = steps
+
+    def __call__(self, batch):
+        """Takes a batch; does the steps that wait if there are enough.
+
+        Args:
+            batch: Nested structure of tensors.
+
+        Returns:
+            A dict that holds, once its step is done, what the last step said.
+        """
+        self.waiting.append(batch)
+        if len(self.waiting) == self._count:
+            self.finish()
+        return self._logs
+
+    def finish(self):
+        """Does the steps that wait, and returns what the last one said."""
+        batches, self.waiting = self.waiting, []
         for _, alike in itertools.groupby(batches, _shapes):
             alike = list(alike)
             number = len(alike)
             # As many in every call, so that one compilation serves all.
-            alike += alike[-1:] * (count - number)
+            alike += alike[-1:] * (self._count - number)
             with tf.device("CPU:0"):
                 stacked = tf.nest.map_structure(_stack, *alike)
-            logs = steps(stacked, tf.constant(number))
-        return logs
-
-    return train
+            self._logs.update(self._steps(stacked, tf.constant(number)))
+        return self._logs
 
 
-def _is_stackable(iterator):
+class ExecutionCallbacks(keras.callbacks.CallbackList):
+    """Tells callbacks of executions, where Keras tells it of steps.
+
+    As always in Keras, callbacks hear of the first step of an execution when
+    it begins, and of its last one when all are done.
+
+    Args:
+        waiting: Function without arguments that returns whether there are
+            steps that are still to be done.
+        *args: As for `keras.callbacks.CallbackList`.
+        **kwargs: As for `keras.callbacks.CallbackList`.
+    """
+
+    def __init__(self, waiting, *args, **kwargs):
+        self._waiting, self._last = waiting, None
+        super().__init__(*args, **kwargs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if not self._waiting():
+            super().on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._last = batch
+        if not self._waiting():
+            super().on_train_batch_end(batch, logs)
+
+    def finish(self, logs):
+        """Tells of the end of an execution that waited for more steps."""
+        super().on_train_batch_end(self._last, logs)
+
+
+def is_stackable(iterator):
+    """Returns whether the batches of an iterator can wait for each other.
+
+    Python iterators are run at once, since whoever made one may look at the
+    weights in between; data with `None` or ragged tensors have no stack.
+    """
     return isinstance(iterator, tf.data.Iterator) and all(
         isinstance(spec, tf.TensorSpec)
         for spec in tf.nest.flatten(iterator.element_spec)

@@ -1,5 +1,5 @@
 import dni_lesson as dni
-from dni_lesson.stepping import several_steps
+from dni_lesson.stepping import SeveralSteps, is_stackable
 
 import helpers
 import numpy as np
@@ -10,7 +10,7 @@ from helpers import double_precision
 __all__ = ["double_precision"]
 
 
-def counting(count, otherwise=None):
+def counting(count):
     """A train function whose step adds the batch's numbers to a list."""
     seen, traces = tf.Variable(tf.zeros((100,))), []
 
@@ -19,7 +19,7 @@ def counting(count, otherwise=None):
         seen.scatter_nd_add(tf.cast(batch, tf.int32)[:, None], batch)
         return {"sum": tf.reduce_sum(batch)}
 
-    return several_steps(step, count, otherwise), seen, traces
+    return SeveralSteps(step, count), seen, traces
 
 
 def numbers(examples, batch_size=4):
@@ -29,13 +29,15 @@ def numbers(examples, batch_size=4):
 
 
 def run(train, data):
-    """Calls until no batch is left; returns what each call returned."""
-    iterator, told = iter(data), []
-    while True:
-        try:
-            told.append(float(train(iterator)["sum"]))
-        except StopIteration:
-            return told
+    """Takes all batches; returns what was told when steps had been done."""
+    told = []
+    for batch in data:
+        logs = train(batch)
+        if not train.waiting:
+            told.append(float(logs["sum"]))
+    if train.waiting:
+        told.append(float(train.finish()["sum"]))
+    return told
 
 
 @pytest.mark.parametrize("examples", [0, 3, 4, 12, 15, 25, 40])
@@ -58,11 +60,20 @@ def test_batches_of_one_size_are_compiled_once():
     assert len(traces) == compilations
 
 
-def test_what_cannot_be_stacked_goes_the_other_way():
+def test_an_error_in_the_step_is_told_as_it_is():
+    def step(batch):
+        raise RuntimeError("no step today")
+
+    train = SeveralSteps(step, 1)
+    with pytest.raises(RuntimeError, match="no step today"):
+        train(tf.zeros(2))
+
+
+def test_what_cannot_be_stacked_does_not_wait():
     ragged = tf.ragged.constant([[1.0], [2.0, 3.0]])
-    train, *_ = counting(2, otherwise=lambda iterator: "other")
-    assert train(iter(tf.data.Dataset.from_tensor_slices(ragged))) == "other"
-    assert train(iter([1])) == "other"
+    assert not is_stackable(iter(tf.data.Dataset.from_tensor_slices(ragged)))
+    assert not is_stackable(iter([1]))
+    assert is_stackable(iter(numbers(4)))
 
 
 def weights_after_fit(rule, steps_per_execution, jit_compile):
