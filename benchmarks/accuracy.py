@@ -16,16 +16,37 @@ digits chose nothing.
 import argparse
 import itertools
 import os
-import pathlib
 import platform
 
 import dni_lesson as dni
+from dni_lesson.benchmark.experiment import DEVICES
+from dni_lesson.benchmark.store import Column
+from dni_lesson.networks import RULES
+from dni_lesson.terminal import say
 
 import keras
-import rows
+import tables
 import tensorflow as tf
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/accuracy.csv"
+RESULTS = tables.table(
+    "accuracy",
+    key={
+        "rule": Column(choices=RULES),
+        "depth": tables.DEPTH,
+        "predictor_units": Column(optional=True),  # widths, as in 1024-1024
+        "batch_size": tables.BATCH,
+        "epochs": tables.EPOCHS,
+        "seed": tables.SEED,
+    },
+    measured={"test_error_percent": tables.PERCENT},
+    machine={
+        "tensorflow": Column(),
+        "keras": Column(),
+        "device": Column(choices=DEVICES),
+        "cores": tables.COUNT,
+        "processor": Column(),
+    },
+)
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.1
 
 
@@ -44,7 +65,7 @@ def train(data, depth, rule, predictor_units, batch_size, epochs, seed):
         metrics=["accuracy"],
     )
     model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs, verbose=0)
-    return rows.error_percent(model, *test)
+    return tables.error_percent(model, *test)
 
 
 def machine():
@@ -78,7 +99,7 @@ def main():
             "epochs": options.epochs,
             "seed": seed,
         }
-        if rows.has(RESULTS, **run):
+        if RESULTS.has(**run):
             continue
         error = train(
             data,
@@ -90,8 +111,8 @@ def main():
             seed,
         )
         row = {**run, "test_error_percent": error, **machine()}
-        rows.append(RESULTS, [row])
-        print(f"{run} -> {error} %", flush=True)
+        RESULTS.add([row])
+        say(f"{run} -> {error} %")
 
 
 if __name__ == "__main__":
