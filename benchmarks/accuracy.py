@@ -80,12 +80,39 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rules", nargs="+", default=["cdni", "backprop"])
-    parser.add_argument("--depths", nargs="+", type=int, default=[3, 4, 5, 6])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[256])
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--predictor-units", nargs="*", type=int, default=[])
+    parser.add_argument(
+        "--rules",
+        nargs="+",
+        type=tables.argument(RESULTS.columns["rule"]),
+        default=["cdni", "backprop"],
+    )
+    parser.add_argument(
+        "--depths",
+        nargs="+",
+        type=tables.argument(tables.DEPTH),
+        default=[3, 4, 5, 6],
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=tables.argument(tables.SEED),
+        default=[0, 1, 2],
+    )
+    parser.add_argument(
+        "--batch-sizes",
+        nargs="+",
+        type=tables.argument(tables.BATCH),
+        default=[256],
+    )
+    parser.add_argument(
+        "--epochs", type=tables.argument(tables.EPOCHS), default=30
+    )
+    parser.add_argument(
+        "--predictor-units",
+        nargs="*",
+        type=tables.argument(tables.UNITS),
+        default=[],
+    )
     options = parser.parse_args()
     data = dni.load_mnist()
     for seed, rule, depth, batch_size in itertools.product(

@@ -224,17 +224,28 @@ def main():
     parser.add_argument(
         "table", choices=("two", "links", "transports", "report")
     )
-    parser.add_argument("--widths", nargs="+", type=int, default=[256])
-    parser.add_argument("--batches", nargs="+", type=int, default=[64])
-    parser.add_argument("--workers", nargs="+", type=int, default=[2, 3, 4, 8])
+    parser.add_argument(
+        "--widths", nargs="+", type=tables.argument(tables.UNITS), default=[256]
+    )
+    parser.add_argument(
+        "--batches", nargs="+", type=tables.argument(tables.BATCH), default=[64]
+    )
+    parser.add_argument(
+        "--workers",
+        nargs="+",
+        type=tables.argument(tables.COUNT),
+        default=[2, 3, 4, 8],
+    )
     parser.add_argument(
         "--delays",
         nargs="+",
-        type=float,
+        type=tables.argument(tables.NUMBER),
         default=[0, 1, 2, 5, 10, 20],
         help="milliseconds",
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--rounds", type=tables.argument(tables.COUNT), default=5
+    )
     options = parser.parse_args()
     if options.table == "report":
         say(report())

@@ -210,8 +210,15 @@ def report():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--delays", nargs="+", type=float, default=[0, 5, 20])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--delays",
+        nargs="+",
+        type=tables.argument(tables.NUMBER),
+        default=[0, 5, 20],
+    )
+    parser.add_argument(
+        "--rounds", type=tables.argument(tables.COUNT), default=3
+    )
     parser.add_argument("--serve", action="store_true", help="internal")
     options = parser.parse_args()
     if options.serve:

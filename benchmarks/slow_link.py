@@ -60,8 +60,18 @@ def train(data, schedule, delay, seed, devices):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--delay", type=float, default=5.0, help="milliseconds")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument(
+        "--delay",
+        type=tables.argument(tables.NUMBER),
+        default=5.0,
+        help="milliseconds",
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=tables.argument(tables.SEED),
+        default=[0, 1, 2],
+    )
     options = parser.parse_args()
     devices = dni.worker_devices(WORKERS)
     data = dni.load_mnist()

@@ -66,11 +66,24 @@ def train(data, schedule, queue_size, in_turn, seed, devices):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--schedules", nargs="+", default=SCHEDULES)
     parser.add_argument(
-        "--staleness", nargs="+", type=int, default=[0, 1, 2, 4, 8, 16, 32, 64]
+        "--schedules",
+        nargs="+",
+        type=tables.argument(RESULTS.columns["schedule"]),
+        default=SCHEDULES,
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument(
+        "--staleness",
+        nargs="+",
+        type=tables.argument(Column(int)),
+        default=[0, 1, 2, 4, 8, 16, 32, 64],
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=tables.argument(tables.SEED),
+        default=[0, 1, 2],
+    )
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
     devices = dni.worker_devices(4)

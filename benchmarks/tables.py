@@ -1,5 +1,6 @@
 """The tables in data/results, and columns that several of them have."""
 
+import argparse
 import pathlib
 
 from dni_lesson.benchmark.environment import ENVIRONMENT
@@ -30,6 +31,20 @@ def table(name, key, measured, machine=ENVIRONMENT):
         return Store(FOLDER / f"{name}.csv", columns, key)
     except ResultsError as error:
         raise SystemExit(str(error)) from None
+
+
+def argument(column):
+    """Returns the `type` of a command's argument that goes to a column."""
+
+    def convert(text):
+        try:
+            return column.value(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"expected {column}, received {text!r}"
+            ) from None
+
+    return convert
 
 
 def outcome(history, model, x_test, y_test):

@@ -60,6 +60,22 @@ def test_a_run_with_hidden_predictors_is_made_once(tmp_path, monkeypatch):
     assert len(trained) == 3
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("seeds", "4294967296"), ("depths", "501"), ("rules", "sgd")],
+)
+def test_an_argument_that_no_row_can_hold_is_refused_at_once(
+    option, value, monkeypatch, capsys
+):
+    accuracy = importlib.import_module("accuracy")
+    monkeypatch.setattr(accuracy.dni, "load_mnist", None)
+    monkeypatch.setattr(sys, "argv", ["", f"--{option}", value])
+    with pytest.raises(SystemExit):
+        accuracy.main()
+    told = capsys.readouterr().err
+    assert f"--{option}: expected" in told and f"received '{value}'" in told
+
+
 class StandIn:
     """Workers that run for no time; they note the delays they are given."""
 
