@@ -16,16 +16,37 @@ digits chose nothing.
 import argparse
 import itertools
 import os
-import pathlib
 import platform
 
 import dni_lesson as dni
+from dni_lesson.benchmark.experiment import DEVICES
+from dni_lesson.benchmark.store import Column
+from dni_lesson.networks import RULES
+from dni_lesson.terminal import say
 
 import keras
-import rows
+import tables
 import tensorflow as tf
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/accuracy.csv"
+RESULTS = tables.table(
+    "accuracy",
+    key={
+        "rule": Column(choices=RULES),
+        "depth": tables.DEPTH,
+        "predictor_units": Column(optional=True),  # widths, as in 1024-1024
+        "batch_size": tables.BATCH,
+        "epochs": tables.EPOCHS,
+        "seed": tables.SEED,
+    },
+    measured={"test_error_percent": tables.PERCENT},
+    machine={
+        "tensorflow": Column(),
+        "keras": Column(),
+        "device": Column(choices=DEVICES),
+        "cores": tables.COUNT,
+        "processor": Column(),
+    },
+)
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.1
 
 
@@ -44,7 +65,7 @@ def train(data, depth, rule, predictor_units, batch_size, epochs, seed):
         metrics=["accuracy"],
     )
     model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs, verbose=0)
-    return rows.error_percent(model, *test)
+    return tables.error_percent(model, *test)
 
 
 def machine():
@@ -59,12 +80,39 @@ def machine():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--rules", nargs="+", default=["cdni", "backprop"])
-    parser.add_argument("--depths", nargs="+", type=int, default=[3, 4, 5, 6])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--batch-sizes", nargs="+", type=int, default=[256])
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--predictor-units", nargs="*", type=int, default=[])
+    parser.add_argument(
+        "--rules",
+        nargs="+",
+        type=tables.argument(RESULTS.columns["rule"]),
+        default=["cdni", "backprop"],
+    )
+    parser.add_argument(
+        "--depths",
+        nargs="+",
+        type=tables.argument(tables.DEPTH),
+        default=[3, 4, 5, 6],
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=tables.argument(tables.SEED),
+        default=[0, 1, 2],
+    )
+    parser.add_argument(
+        "--batch-sizes",
+        nargs="+",
+        type=tables.argument(tables.BATCH),
+        default=[256],
+    )
+    parser.add_argument(
+        "--epochs", type=tables.argument(tables.EPOCHS), default=30
+    )
+    parser.add_argument(
+        "--predictor-units",
+        nargs="*",
+        type=tables.argument(tables.UNITS),
+        default=[],
+    )
     options = parser.parse_args()
     data = dni.load_mnist()
     for seed, rule, depth, batch_size in itertools.product(
@@ -78,7 +126,7 @@ def main():
             "epochs": options.epochs,
             "seed": seed,
         }
-        if rows.has(RESULTS, **run):
+        if RESULTS.has(**run):
             continue
         error = train(
             data,
@@ -90,8 +138,8 @@ def main():
             seed,
         )
         row = {**run, "test_error_percent": error, **machine()}
-        rows.append(RESULTS, [row])
-        print(f"{run} -> {error} %", flush=True)
+        RESULTS.add([row])
+        say(f"{run} -> {error} %")
 
 
 if __name__ == "__main__":

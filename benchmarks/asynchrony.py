@@ -33,22 +33,37 @@ import contextlib
 import functools
 import itertools
 import os
-import pathlib
 import statistics
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.benchmark.store import Column
 from dni_lesson.measured import mean_costs
 from dni_lesson.speed import step_time
+from dni_lesson.terminal import say
 from dni_lesson.timetable import timetable
 
 import numpy as np
-import rows
+import tables
 from arms import FITS, QUEUE, TeamArm, cut_model, cut_sizes, fits
 from inputs import arrays
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/asynchrony.csv"
-KEY = ["table", "width", "batch", "workers", "delay_ms"]
+CELL = {
+    "table": Column(),
+    "width": tables.UNITS,
+    "batch": tables.BATCH,
+    "workers": tables.COUNT,
+    "delay_ms": tables.NUMBER,
+}
+RESULTS = tables.table(
+    "asynchrony",
+    key={**CELL, "round": tables.COUNT, "arm": Column()},
+    measured={
+        "ms": tables.NUMBER,
+        "predicted_ms": Column(float, optional=True),
+        "staleness": tables.NUMBER,
+    },
+)
 machine = functools.cache(environment)  # It asks git: once for all rows.
 LINKS = ("locked", "decoupled")
 TWO = ("locked", "gpipe-2", "gpipe-4", "gpipe-8", "decoupled", "delayed")
@@ -107,13 +122,17 @@ def predicted(arm, known, workers, delay):
 
 
 def measure(cell, teams, fitting, rounds, delays):
-    """Measures what is missing, round by round, and stores it."""
+    """Measures what is missing, round by round, and stores it.
+
+    A round begins without delay, where it takes its costs from: again, if
+    other delays were added to a round that is there.
+    """
     for number in range(1, rounds + 1):
-        if rows.has(RESULTS, **cell, round=number):
-            continue
-        known, found = {}, []
-        for delay in delays:
-            turn = {**cell, "delay_ms": 1e3 * delay, "round": number}
+        todo = missing(cell, delays, number)
+        known = {}
+        for delay_ms in sorted({0.0, *todo}) if todo else ():
+            turn = {**cell, "delay_ms": delay_ms, "round": number}
+            delay, found = delay_ms / 1e3, []
             ran = {name: arm.steady(delay) for name, arm in teams.items()}
             if delay == 0:
                 known = costs(teams, ran)
@@ -125,8 +144,17 @@ def measure(cell, teams, fitting, rounds, delays):
                     row(turn, name, fitting.ask(name), os.cpu_count())
                     for name in FITS
                 ]
-        rows.append(RESULTS, found)
-    print(report(cell), flush=True)
+            RESULTS.add(found)
+    say(report(cell))
+
+
+def missing(cell, delays, number):
+    """Returns those of the delays, in ms, that a round lacks."""
+    return [
+        delay
+        for delay in delays
+        if not RESULTS.has(**cell, delay_ms=delay, round=number)
+    ]
 
 
 def row(turn, arm, seconds, threads, guess=None, team=()):
@@ -135,7 +163,7 @@ def row(turn, arm, seconds, threads, guess=None, team=()):
         **turn,
         "arm": arm,
         "ms": round(1e3 * seconds, 3),
-        "predicted_ms": "" if guess is None else round(1e3 * guess, 3),
+        "predicted_ms": None if guess is None else round(1e3 * guess, 3),
         "staleness": round(float(np.mean(ages or 0)), 2),
         **machine(),
         "threads": threads,
@@ -147,7 +175,7 @@ def measure_transports(cell, rounds, devices):
     width, batch = cell["width"], cell["batch"]
     sizes = cut_sizes(width, cell["workers"])
     for number in range(1, rounds + 1):
-        if rows.has(RESULTS, **cell, round=number):
+        if not missing(cell, [0.0], number):
             continue
         turn, found = {**cell, "delay_ms": 0.0, "round": number}, []
         for schedule, workers in itertools.product(LINKS, ("threads", "ray")):
@@ -163,17 +191,21 @@ def measure_transports(cell, rounds, devices):
             )
             seconds = 1 / history.steps_per_second
             found.append(row(turn, f"{schedule} {workers}", seconds, 1))
-        rows.append(RESULTS, found)
-    print(report(cell), flush=True)
+        RESULTS.add(found)
+    say(report(cell))
 
 
 def report(cell=None):
     """Returns a Markdown table of medians."""
-    frame = rows.read(RESULTS)
+    frame = RESULTS.table()
     for name, value in (cell or {}).items():
         frame = frame[frame[name] == value]
     table = frame.pivot_table(
-        index=KEY, columns="arm", values="ms", aggfunc="median", sort=False
+        index=list(CELL),
+        columns="arm",
+        values="ms",
+        aggfunc="median",
+        sort=False,
     )
     guess = frame[["predicted_ms"]].assign(
         error=(frame["predicted_ms"] / frame["ms"] - 1).abs() * 100
@@ -192,20 +224,31 @@ def main():
     parser.add_argument(
         "table", choices=("two", "links", "transports", "report")
     )
-    parser.add_argument("--widths", nargs="+", type=int, default=[256])
-    parser.add_argument("--batches", nargs="+", type=int, default=[64])
-    parser.add_argument("--workers", nargs="+", type=int, default=[2, 3, 4, 8])
+    parser.add_argument(
+        "--widths", nargs="+", type=tables.argument(tables.UNITS), default=[256]
+    )
+    parser.add_argument(
+        "--batches", nargs="+", type=tables.argument(tables.BATCH), default=[64]
+    )
+    parser.add_argument(
+        "--workers",
+        nargs="+",
+        type=tables.argument(tables.COUNT),
+        default=[2, 3, 4, 8],
+    )
     parser.add_argument(
         "--delays",
         nargs="+",
-        type=float,
+        type=tables.argument(tables.NUMBER),
         default=[0, 1, 2, 5, 10, 20],
         help="milliseconds",
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--rounds", type=tables.argument(tables.COUNT), default=5
+    )
     options = parser.parse_args()
     if options.table == "report":
-        print(report())
+        say(report())
         return
     is_two = options.table == "two"
     counts = options.workers if options.table == "links" else [2]
@@ -219,19 +262,19 @@ def main():
             "batch": batch,
             "workers": workers,
         }
-        if rows.has(RESULTS, **cell, round=options.rounds):
+        delays = {0.0, *options.delays} if options.table == "links" else {0.0}
+        numbers = range(1, options.rounds + 1)
+        if not any(missing(cell, delays, number) for number in numbers):
             continue
         if options.table == "transports":
             measure_transports(cell, options.rounds, devices)
             continue
-        delays = {0.0} if is_two else {0.0, *options.delays}
         names = TWO if is_two else LINKS
         sizes = cut_sizes(width, workers)
         teams = {
             name: TeamArm(name, width, batch, sizes, devices[:workers])
             for name in names
         }
-        delays = [one / 1e3 for one in sorted(delays)]
         beside = fits(width, batch) if is_two else contextlib.nullcontext()
         with beside as fitting:
             measure(cell, teams, fitting, options.rounds, delays)

@@ -20,7 +20,6 @@ import fcntl
 import functools
 import itertools
 import os
-import pathlib
 import queue
 import secrets
 import struct
@@ -31,17 +30,28 @@ import time
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.benchmark.store import Column
+from dni_lesson.terminal import say
 
-import rows
+import tables
 from arms import QUEUE, cut_model, cut_sizes
 from inputs import arrays
 from served import Served
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/link.csv"
 PLACES = {"dni-1": "10.77.0.1", "dni-2": "10.77.0.2"}  # namespace: address
 HEAD = f"{PLACES['dni-1']}:6379"
 WIDTH, BATCH, WORKERS = 256, 64, 2
-SCHEDULES = ("locked", "decoupled")
+SCHEDULES, KINDS = ("locked", "decoupled"), ("real", "emulated")
+RESULTS = tables.table(
+    "link",
+    key={
+        "round": tables.COUNT,
+        "delay_ms": tables.NUMBER,
+        "link": Column(choices=KINDS),
+        "arm": Column(choices=SCHEDULES),
+    },
+    measured={"ms": tables.NUMBER},
+)
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 LARGEST = 60_000  # bytes in a packet
 TOKEN = secrets.token_hex(32)  # of this run's cluster
@@ -168,14 +178,12 @@ def seconds(program, schedule, delay):
 
 def measure(link, program, delays, rounds):
     machine = functools.cache(environment)
-    for number, delay in itertools.product(range(1, rounds + 1), delays):
-        cell = {"round": number, "delay_ms": 1e3 * delay}
-        if rows.has(RESULTS, **cell):
+    for number, delay_ms in itertools.product(range(1, rounds + 1), delays):
+        cell = {"round": number, "delay_ms": delay_ms}
+        if RESULTS.has(**cell):
             continue
-        found = []
-        for kind, schedule in itertools.product(
-            ("real", "emulated"), SCHEDULES
-        ):
+        found, delay = [], delay_ms / 1e3
+        for kind, schedule in itertools.product(KINDS, SCHEDULES):
             link.delay = delay if kind == "real" else 0.0
             told = 0.0 if kind == "real" else delay
             ms = round(1e3 * seconds(program, schedule, told), 3)
@@ -183,13 +191,13 @@ def measure(link, program, delays, rounds):
                 {**cell, "link": kind, "arm": schedule, "ms": ms, **machine()}
             )
         link.delay = 0.0
-        rows.append(RESULTS, found)
-        print(report(), flush=True)
+        RESULTS.add(found)
+        say(report())
 
 
 def report():
     """Returns a table of medians over rounds."""
-    frame = rows.read(RESULTS)
+    frame = RESULTS.table()
     table = frame.pivot_table(
         index="delay_ms", columns=["arm", "link"], values="ms", aggfunc="median"
     )
@@ -202,16 +210,22 @@ def report():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--delays", nargs="+", type=float, default=[0, 5, 20])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--delays",
+        nargs="+",
+        type=tables.argument(tables.NUMBER),
+        default=[0, 5, 20],
+    )
+    parser.add_argument(
+        "--rounds", type=tables.argument(tables.COUNT), default=3
+    )
     parser.add_argument("--serve", action="store_true", help="internal")
     options = parser.parse_args()
     if options.serve:
         serve()
         return
     with Link() as link, nodes() as program:
-        delays = [delay / 1e3 for delay in options.delays]
-        measure(link, program, delays, options.rounds)
+        measure(link, program, options.delays, options.rounds)
 
 
 if __name__ == "__main__":

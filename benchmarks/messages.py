@@ -12,20 +12,32 @@ three rounds of each, in turns.
 """
 
 import os
-import pathlib
 import statistics
 import threading
 import time
 from types import SimpleNamespace
 
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.benchmark.store import Column
+from dni_lesson.terminal import say
 from dni_lesson.workers.mailbox import Mailbox
 
 import ray
-import rows
+import tables
 import tensorflow as tf
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/messages.csv"
+RESULTS = tables.table(
+    "messages",
+    key={
+        "round": tables.COUNT,
+        "transport": Column(choices=("threads", "ray")),
+    },
+    measured={
+        "one_way_us": tables.NUMBER,
+        "messages_per_second": tables.NUMBER,
+        "cpu_us": tables.NUMBER,
+    },
+)
 ROUNDS, PINGS, STREAM = 3, 200, 2000
 
 
@@ -134,12 +146,12 @@ def main():
     ray.init(include_dashboard=False, log_to_driver=False)
     for number in range(1, ROUNDS + 1):
         for transport, run in (("threads", on_threads), ("ray", on_ray)):
-            if not rows.has(RESULTS, transport=transport, round=number):
+            if not RESULTS.has(transport=transport, round=number):
                 row = {"round": number, **measure(transport, run)}
-                rows.append(RESULTS, [row])
+                RESULTS.add([row])
     ray.shutdown()
     columns = ["one_way_us", "messages_per_second", "cpu_us"]
-    print(rows.read(RESULTS).groupby("transport")[columns].median())
+    say(RESULTS.table().groupby("transport")[columns].median())
 
 
 if __name__ == "__main__":

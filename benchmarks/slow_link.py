@@ -12,17 +12,29 @@ minutes, the others a half.
 
 import argparse
 import itertools
-import pathlib
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.benchmark.store import Column
+from dni_lesson.terminal import say
 
-import rows
+import tables
 from arms import DEPTH, QUEUE, cut_model, cut_sizes
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/slow_link.csv"
 EPOCHS, BATCH_SIZE, WIDTH, WORKERS = 5, 64, 256, 4
 SCHEDULES = ("locked", "decoupled", "delayed")
+RESULTS = tables.table(
+    "slow_link",
+    key={
+        "schedule": Column(choices=SCHEDULES),
+        "depth": tables.DEPTH,
+        "width": tables.UNITS,
+        "workers": tables.COUNT,
+        "delay_ms": tables.NUMBER,
+        "seed": tables.SEED,
+    },
+    measured={"ms": tables.NUMBER, **tables.OUTCOME},
+)
 
 
 def train(data, schedule, delay, seed, devices):
@@ -43,13 +55,23 @@ def train(data, schedule, delay, seed, devices):
         devices=devices,
     )
     ms = round(1e3 / history.steps_per_second, 3)
-    return {"ms": ms, **rows.outcome(history, model, *test)}
+    return {"ms": ms, **tables.outcome(history, model, *test)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--delay", type=float, default=5.0, help="milliseconds")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument(
+        "--delay",
+        type=tables.argument(tables.NUMBER),
+        default=5.0,
+        help="milliseconds",
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=tables.argument(tables.SEED),
+        default=[0, 1, 2],
+    )
     options = parser.parse_args()
     devices = dni.worker_devices(WORKERS)
     data = dni.load_mnist()
@@ -62,11 +84,11 @@ def main():
             "delay_ms": options.delay,
             "seed": seed,
         }
-        if rows.has(RESULTS, **run):
+        if RESULTS.has(**run):
             continue
         found = train(data, schedule, options.delay / 1e3, seed, devices)
-        rows.append(RESULTS, [{**run, **found, **environment()}])
-        print(f"{run} -> {found}", flush=True)
+        RESULTS.add([{**run, **found, **environment()}])
+        say(f"{run} -> {found}")
 
 
 if __name__ == "__main__":

@@ -30,14 +30,12 @@ import argparse
 import contextlib
 import functools
 import importlib.util
-import pathlib
 import shlex
 import sys
 import time
 
 from inputs import arrays
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/speed.csv"
 BATCH_SIZE, STEPS = 256, 234
 ROUNDS_A_START = 3
 
@@ -142,21 +140,54 @@ def commands(torch_python, peers):
     return found
 
 
+def results():
+    """Returns the table. Only the program that writes it loads what it needs:
+    the arms are to be alone with their library.
+    """
+    from dni_lesson.benchmark.store import Column
+
+    import tables
+
+    return tables.table(
+        "speed",
+        key={"arm": Column(), "round": tables.COUNT},
+        measured={"ms": tables.NUMBER},
+    )
+
+
 def measure(programs, rounds):
-    import rows
-
-    missing = [
-        n for n in range(1, rounds + 1) if not rows.has(RESULTS, round=n)
-    ]
+    table = results()
+    missing = missing_rounds(table, programs, rounds)
     for first in range(0, len(missing), ROUNDS_A_START):
-        measure_rounds(programs, missing[first : first + ROUNDS_A_START])
+        numbers = missing[first : first + ROUNDS_A_START]
+        measure_rounds(table, programs, numbers)
 
 
-def measure_rounds(programs, numbers):
+def missing_rounds(table, programs, rounds):
+    """Returns the numbers of the rounds to run.
+
+    Raises:
+        SystemExit: If one is there in which not all of these arms took turns:
+            an arm that runs alone later has no ratio to the others.
+    """
+    there = {}
+    for row in table.rows:
+        there.setdefault(row["round"], set()).add(row["arm"])
+    for number, arms in there.items():
+        late = set(programs) - arms
+        if number <= rounds and late:
+            raise SystemExit(
+                f"{table.path}. Round {number} has no rows of "
+                f"{', '.join(sorted(late))}, and ratios hold inside a round. "
+                "Move the file away to measure all arms anew"
+            )
+    return [number for number in range(1, rounds + 1) if number not in there]
+
+
+def measure_rounds(table, programs, numbers):
     """Adds the rows of these rounds, all by the same processes."""
     from dni_lesson.benchmark.environment import environment
 
-    import rows
     from served import Served
 
     machine = environment()
@@ -174,15 +205,12 @@ def measure_rounds(programs, numbers):
                 found.append(
                     {"arm": name, "round": number, "ms": ms, **machine}
                 )
-            rows.append(RESULTS, found)
+            table.add(found)
 
 
 def report():
     """Returns a table: medians, quartiles, and ratios inside rounds."""
-    import rows
-
-    frame = rows.read(RESULTS)
-    ms = frame.pivot(index="round", columns="arm", values="ms")
+    ms = results().table().pivot(index="round", columns="arm", values="ms")
     ms = ms[ms.median().sort_values().index]
     table = ms.quantile([0.25, 0.5, 0.75]).T.round(2)
     table.columns = ["quartile", "ms a step", "quartile"]
@@ -212,7 +240,9 @@ def main():
         return
     if options.rounds:
         measure(commands(options.torch_python, options.peer), options.rounds)
-    print(report())
+    from dni_lesson.terminal import say
+
+    say(report())
 
 
 if __name__ == "__main__":

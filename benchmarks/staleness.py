@@ -17,17 +17,27 @@ that are there already are not made again. About a minute a run on 2 CPU cores.
 
 import argparse
 import itertools
-import pathlib
 
 import dni_lesson as dni
 from dni_lesson.benchmark.environment import environment
+from dni_lesson.benchmark.store import Column
+from dni_lesson.terminal import say
 
 import keras
-import rows
+import tables
 
-RESULTS = pathlib.Path(__file__).parent.parent / "data/results/staleness.csv"
 EPOCHS, BATCH_SIZE, REAL_QUEUE = 5, 64, 8
 SCHEDULES = ("decoupled", "delayed")
+RESULTS = tables.table(
+    "staleness",
+    key={
+        "schedule": Column(choices=SCHEDULES),
+        "order": Column(choices=("in turn", "as it comes")),
+        "queue_size": tables.COUNT,
+        "seed": tables.SEED,
+    },
+    measured=tables.OUTCOME,
+)
 
 
 def train(data, schedule, queue_size, in_turn, seed, devices):
@@ -51,16 +61,29 @@ def train(data, schedule, queue_size, in_turn, seed, devices):
         seed=seed,
         devices=devices,
     )
-    return rows.outcome(history, model, *test)
+    return tables.outcome(history, model, *test)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--schedules", nargs="+", default=SCHEDULES)
     parser.add_argument(
-        "--staleness", nargs="+", type=int, default=[0, 1, 2, 4, 8, 16, 32, 64]
+        "--schedules",
+        nargs="+",
+        type=tables.argument(RESULTS.columns["schedule"]),
+        default=SCHEDULES,
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument(
+        "--staleness",
+        nargs="+",
+        type=tables.argument(Column(int)),
+        default=[0, 1, 2, 4, 8, 16, 32, 64],
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=tables.argument(tables.SEED),
+        default=[0, 1, 2],
+    )
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
     devices = dni.worker_devices(4)
@@ -75,11 +98,11 @@ def main():
             "queue_size": age + 1,
             "seed": seed,
         }
-        if rows.has(RESULTS, **run):
+        if RESULTS.has(**run):
             continue
         found = train(data, schedule, age + 1, not options.real, seed, devices)
-        rows.append(RESULTS, [{**run, **found, **environment()}])
-        print(f"{run} -> {found}", flush=True)
+        RESULTS.add([{**run, **found, **environment()}])
+        say(f"{run} -> {found}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ where TensorFlow or JupyterLab is missing.
 import argparse
 import sys
 
+from dni_lesson.terminal import prepare
+
 
 def _lab(options, rest):
     from dni_lesson import lab
@@ -61,6 +63,7 @@ def main(arguments=None):
     Args:
         arguments: Sequence of strings. Defaults to the command line.
     """
+    prepare()
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.passes_on:

@@ -29,11 +29,25 @@ def is_int(value):
     return not isinstance(value, bool)
 
 
+def as_python(value):
+    """Returns Python's own number for one of NumPy's, all else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def check_int(name, value, at_least):
     """Raises `ValueError` unless `value` is an integer >= `at_least`."""
     if not is_int(value) or int(value) < at_least:
         raise ValueError(
             f"`{name}`. Expected an integer >= {at_least}. "
+            f"Received: {name}={value!r}"
+        )
+
+
+def check_between(name, value, at_least, at_most):
+    """Raises `ValueError` unless `value` is an integer within the bounds."""
+    if not is_int(value) or not at_least <= int(value) <= at_most:
+        raise ValueError(
+            f"`{name}`. Expected an integer from {at_least} to {at_most}. "
             f"Received: {name}={value!r}"
         )
 

@@ -6,8 +6,9 @@ asks for the full MNIST and has no file of it.
 
 import hashlib
 import importlib.resources
-import os
-import pathlib
+import zipfile
+
+from dni_lesson.folders import data_folders, named_folder
 
 import keras
 import numpy as np
@@ -66,8 +67,9 @@ def load_mnist():
     """Returns the full MNIST: 60,000 training and 10,000 test digits.
 
     Looks for `mnist.npz` in the folder that the environment variable
-    `DNI_LESSON_DATA` names, else in `data/` of the working folder and of the
-    repository; if there is none, Keras downloads it.
+    `DNI_LESSON_DATA` names (`~` and variables in it are replaced), else in
+    `data/` of the working folder and of the repository; if there is none, Keras
+    downloads it.
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`: images as float32 arrays
@@ -97,20 +99,14 @@ def find_mnist():
     Raises:
         FileNotFoundError: If `DNI_LESSON_DATA` is set and holds no such file.
     """
-    folder = os.environ.get("DNI_LESSON_DATA")
-    if folder:
-        path = pathlib.Path(folder) / "mnist.npz"
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"`DNI_LESSON_DATA` is set to {folder!r}. Expected the file "
-                "mnist.npz in it. Received: no such file"
-            )
-        return path
-    repository = pathlib.Path(__file__).resolve().parent.parent
-    for folder in (pathlib.Path("data"), repository / "data"):
-        if (folder / "mnist.npz").is_file():
-            return folder / "mnist.npz"
-    return None
+    paths = [folder / "mnist.npz" for folder in data_folders()]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None and named_folder():
+        raise FileNotFoundError(
+            f"`DNI_LESSON_DATA` is set to {str(named_folder())!r}. Expected "
+            "the file mnist.npz in it. Received: no such file"
+        )
+    return found
 
 
 def _download_mnist():
@@ -146,12 +142,13 @@ def read_arrays(path):
     """
     try:
         # Opened here, as NumPy leaves a damaged file open.
-        with open(path, "rb") as raw, np.load(raw) as file:
-            arrays = [file[key] for key in _MNIST_KEYS]
-    except Exception as error:  # NumPy raises many kinds for a damaged file.
+        with open(path, "rb") as raw, zipfile.ZipFile(raw) as packed:
+            arrays = [_read_array(packed, key) for key in _MNIST_KEYS]
+    except Exception as error:  # A damaged file raises many kinds.
         raise ValueError(
             f"{path}. Expected Keras's mnist.npz with the arrays "
-            f"{', '.join(_MNIST_KEYS)}. Received: {error}"
+            f"{', '.join(_MNIST_KEYS)}. Received: {_what_is(path, error)}. "
+            "Download it again"
         ) from error
     expected = [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
     received = [array.shape for array in arrays]
@@ -161,6 +158,28 @@ def read_arrays(path):
             f"Received: {[(str(a.dtype), a.shape) for a in arrays]}"
         )
     return arrays
+
+
+def _read_array(packed, key):
+    with packed.open(f"{key}.npy") as file:
+        return np.lib.format.read_array(file)
+
+
+def _what_is(path, error):
+    """Returns what a file is that is no npz file, or what is wrong in it."""
+    with open(path, "rb") as file:
+        start = file.read(64)
+    text = start.lstrip().lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, as from a link that was not the file's own"
+    if text.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS in the file's place (git lfs pull)"
+    if not start.startswith(b"PK"):
+        return f"a file that begins with {start[:16]!r}"
+    if isinstance(error, KeyError):
+        return f"another npz file: {error.args[0]}"
+    # NumPy would advise to allow pickles, which could run a stranger's code.
+    return "Python objects" if "pickle" in str(error) else str(error)
 
 
 def digest_of(arrays):

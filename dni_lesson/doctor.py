@@ -1,18 +1,21 @@
 """Says on one screen what a lesson will find on this machine.
 
 The doctor is called when something is broken, so it must survive that: it
-imports nothing but the standard library, and looks at TensorFlow in a process
-of its own, which may fail, crash or hang without taking the report with it.
+imports nothing that needs more than the standard library, and looks at
+TensorFlow in a process of its own, which may fail, crash or hang without taking
+the report with it.
 """
 
 import importlib.metadata
 import json
 import os
-import pathlib
 import platform
 import subprocess
 import sys
 from typing import NamedTuple
+
+from dni_lesson.folders import data_folders, named_folder
+from dni_lesson.terminal import say
 
 OLDEST, TOO_NEW = (3, 11), (3, 14)
 INSTALL_AGAIN = (
@@ -178,12 +181,10 @@ def check_digits():
 
 def check_mnist(environment=os.environ):
     """Returns the finding on the full MNIST, which no lesson needs."""
-    named = environment.get("DNI_LESSON_DATA")
-    repository = pathlib.Path(__file__).resolve().parent.parent
-    folders = [named] if named else ["data", repository / "data"]
-    for folder in map(pathlib.Path, folders):
+    for folder in data_folders(environment):
         if (folder / "mnist.npz").is_file():
             return [Finding("Full MNIST", str(folder / "mnist.npz"))]
+    named = named_folder(environment)
     if named:
         remedy = f"Put mnist.npz into {named}, or unset DNI_LESSON_DATA"
         return [Finding("Full MNIST", f"not in {named}", remedy)]
@@ -230,5 +231,5 @@ def report(findings):
 def main():
     """Prints the report; returns 1 if a lesson could not run, else 0."""
     findings = examine()
-    print(report(findings))
+    say(report(findings))
     return int(any(finding.blocks for finding in findings))

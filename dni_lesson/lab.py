@@ -9,7 +9,8 @@ and Windows users get the same JupyterLab; a reader's own settings are kept.
 import os
 import pathlib
 
-REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+from dni_lesson.folders import REPOSITORY
+
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
 
 # The question about news can be answered beforehand only by a settings file. It

@@ -1,6 +1,11 @@
 """The MLP of the course, under four training rules."""
 
-from dni_lesson.checks import check_choice, check_int, check_widths
+from dni_lesson.checks import (
+    check_between,
+    check_choice,
+    check_int,
+    check_widths,
+)
 from dni_lesson.layers import SyntheticGradient
 from dni_lesson.models import DecoupledModel
 from dni_lesson.predictors import (
@@ -38,8 +43,9 @@ def mlp(
     With one `seed` all rules start from the same weights.
 
     Args:
-        depth: Integer >= 2, the number of weight layers as the paper counts
-            them: 3 means two hidden layers and the output layer. Default `4`.
+        depth: Integer in [2, 500], the number of weight layers as the paper
+            counts them: 3 means two hidden layers and the output layer.
+            Default `4`.
         units: Integer >= 1, the width of each hidden layer. Default `256`.
         rule: `"backprop"`, `"dni"`, `"cdni"` or `"local"`. Default `"cdni"`.
         input_dim: Integer >= 1, the number of input features. Default `784`.
@@ -68,7 +74,8 @@ def mlp(
     - Jaderberg et al., [arXiv 1608.05343](https://arxiv.org/abs/1608.05343),
       supplement: the network and its predictors.
     """
-    check_int("depth", depth, at_least=2)
+    # A seed is followed by 1000 that belong to it, two for each layer.
+    check_between("depth", depth, 2, 500)
     check_int("units", units, at_least=1)
     check_choice("rule", rule, RULES)
     check_int("input_dim", input_dim, at_least=1)

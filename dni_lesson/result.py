@@ -9,6 +9,7 @@ and the seeds of lessons 00 and 04.
 
 import argparse
 
+from dni_lesson.benchmark.paths import check_file
 from dni_lesson.callbacks import GradientMonitor
 from dni_lesson.data import load_digits
 from dni_lesson.networks import RULES, mlp
@@ -161,6 +162,10 @@ def main(arguments=None):
     )
     parser.add_argument("picture", help="PNG file to write")
     options = parser.parse_args(arguments)
+    try:
+        check_file("picture", options.picture, (".png",))
+    except ValueError as error:  # Before minutes of training.
+        parser.error(str(error))
     accuracy, agreement = measure(load_digits())
     last = accuracy[accuracy["epoch"] == EPOCHS]
     table = last.pivot(index="rule", columns="seed", values="accuracy")

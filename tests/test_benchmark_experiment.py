@@ -1,5 +1,8 @@
-from dni_lesson.benchmark.experiment import ARMS, PRESETS, Experiment
+from dni_lesson.benchmark.experiment import ARMS, LIMITS, PRESETS, Experiment
+from dni_lesson.networks import mlp
 
+import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -11,9 +14,16 @@ import tensorflow as tf
         ({"arms": ()}, "`arms`. Expected a tuple with at least one"),
         ({"seeds": (1, 1)}, "`seeds`. Expected every entry once"),
         ({"seeds": 3}, "`seeds`. Expected a tuple"),
-        ({"depths": (1,)}, "`depths`. Expected an integer >= 2"),
+        ({"seeds": (2**32,)}, "`seeds`. Expected an integer from 0 to 4294967"),
+        ({"seeds": ([1],)}, "`seeds`. Expected an integer"),
+        ({"seeds": (True,)}, "`seeds`. Expected an integer"),
+        ({"depths": (501,)}, "`depths`. Expected an integer from 2 to 500"),
+        ({"epochs": 10**12}, "`epochs`. Expected an integer from 1 to 10000"),
+        ({"units": (10**9,)}, "`units`. Expected an integer from 1 to 100000"),
+        ({"p": (float("nan"),)}, "`p`. Expected a number > 0 and <= 1"),
+        ({"depths": (1,)}, "`depths`. Expected an integer from 2"),
         ({"data": "cifar"}, "`data`. Expected one of 'digits', 'mnist'"),
-        ({"epochs": 0}, "`epochs`. Expected an integer >= 1"),
+        ({"epochs": 0}, "`epochs`. Expected an integer from 1"),
         ({"p": (0.5, 1.5)}, "`p`. Expected a number > 0 and <= 1"),
         ({"p": 0.2}, "`p`. Expected a tuple"),
         ({"device": "TPU"}, "`device`. Expected one of 'CPU', 'GPU'"),
@@ -24,6 +34,30 @@ import tensorflow as tf
 def test_a_wrong_setting_is_refused_by_name(setting, message):
     with pytest.raises(ValueError, match=message):
         Experiment(**setting)
+
+
+def test_the_limits_are_those_of_what_the_numbers_go_to():
+    deepest, last = LIMITS["depths"][1], LIMITS["seeds"][1]
+    with pytest.raises(ValueError, match=f"`depth`. .* from 2 to {deepest}"):
+        mlp(deepest + 1)
+    keras.utils.set_random_seed(last)
+    with pytest.raises(ValueError):
+        keras.utils.set_random_seed(last + 1)
+
+
+def test_numbers_of_numpy_become_pythons():
+    made = Experiment(
+        seeds=[np.uint8(3)],
+        depths=(np.int64(4),),
+        p=(np.float64(0.5),),
+        epochs=np.int16(2),
+        learning_rate=np.float32(0.5),
+    )
+    assert made == Experiment(
+        seeds=(3,), depths=(4,), p=(0.5,), epochs=2, learning_rate=0.5
+    )
+    kinds = {type(one) for one in (*made.groups()[0], made.epochs)}
+    assert kinds == {int, float} and type(made.learning_rate) is float
 
 
 def test_groups_finish_one_seed_before_the_next():
@@ -43,7 +77,7 @@ def test_groups_finish_one_seed_before_the_next():
 
 
 def test_the_full_preset_has_every_rule_and_control_and_depths_3_to_6():
-    full = PRESETS["full"]
+    full = Experiment(**PRESETS["full"])
     bare = tuple(
         name for name in ARMS if not name.endswith(("-logged", "-placed"))
     )

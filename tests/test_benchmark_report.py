@@ -65,4 +65,4 @@ def test_markdown_is_written_as_markdown(tmp_path):
 
 def test_another_kind_of_file_is_refused():
     with pytest.raises(ValueError, match="`report`. Expected .*.md or .html"):
-        report.check_path("report.pdf")
+        report.write("report.pdf", helpers.benchmark_rows())

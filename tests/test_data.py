@@ -68,6 +68,41 @@ def test_a_truncated_file_is_refused(folder):
         dni.load_mnist()
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\n<!DOCTYPE html><title>404</title>", "a web page"),
+        (b"<HTML>Sign in</HTML>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
+        (b"\x93NUMPY\x01\x00", r"begins with b'\\x93NUMPY"),
+        (b"\x80\x04\x95 a pickle", "begins with"),
+        (b"", "begins with b''"),
+    ],
+)
+def test_it_is_said_what_another_file_is(folder, content, message):
+    (folder / "mnist.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        dni.load_mnist()
+    assert "pickle=" not in str(caught.value)
+
+
+def test_python_objects_are_not_loaded_and_nobody_is_told_to(folder):
+    write(folder, x_train=np.array([{}, None]))
+    with pytest.raises(ValueError, match="Python objects") as caught:
+        dni.load_mnist()
+    assert "allow_pickle" not in str(caught.value)
+
+
+def test_the_named_folder_may_begin_at_home(tmp_path, monkeypatch):
+    (tmp_path / "digits").mkdir()
+    write(tmp_path / "digits")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for name in ("~/digits", "$HOME/digits", "${HOME}/digits"):
+        monkeypatch.setenv("DNI_LESSON_DATA", name)
+        assert data.find_mnist() == tmp_path / "digits" / "mnist.npz"
+
+
 def test_a_named_folder_without_the_file_is_an_error(folder):
     with pytest.raises(FileNotFoundError, match="`DNI_LESSON_DATA` is set"):
         dni.load_mnist()

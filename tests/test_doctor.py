@@ -153,8 +153,10 @@ def test_a_kernel_of_another_python_blocks(tmp_path, monkeypatch):
     assert "/other/python" in finding.found
 
 
-def test_full_mnist_is_found_where_it_is_named(tmp_path):
-    environment = {"DNI_LESSON_DATA": str(tmp_path)}
+def test_full_mnist_is_found_where_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path.parent))
+    environment = {"DNI_LESSON_DATA": f"~/{tmp_path.name}"}
     (finding,) = doctor.check_mnist(environment)
     assert finding.remedy and not finding.blocks
     (tmp_path / "mnist.npz").touch()

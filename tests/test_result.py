@@ -52,3 +52,13 @@ def test_measure_returns_every_rule_seed_and_epoch():
     assert set(agreement["rule"]) == {"dni", "cdni"}
     assert sorted(agreement["boundary"].unique()) == [1, 2]
     assert sorted(agreement["epoch"].unique()) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["nowhere/picture.png", "picture.jpg"])
+def test_a_picture_that_cannot_be_written_is_refused_before_training(
+    tmp_path, name, capsys, monkeypatch
+):
+    monkeypatch.setattr(result, "measure", None)
+    with pytest.raises(SystemExit):
+        result.main([str(tmp_path / name)])
+    assert "`picture`. Expected a file" in capsys.readouterr().err

@@ -1,4 +1,8 @@
-"""`python -m dni_lesson benchmark`: runs, continues and reports."""
+"""`python -m dni_lesson benchmark`: runs, continues and reports.
+
+TensorFlow and what stands on it are loaded when there is something to run, so
+that `--help` comes at once, and where TensorFlow is missing, too.
+"""
 
 import argparse
 import dataclasses
@@ -6,13 +10,9 @@ import pathlib
 import sys
 import time
 
-# First of all: it loads TensorFlow without its start-up lines.
-from dni_lesson import _quiet as _quiet
-from dni_lesson.benchmark import report, running
-from dni_lesson.benchmark.experiment import ARMS, PLACED, PRESETS
-from dni_lesson.benchmark.results import Results
-
-import tensorflow as tf
+from dni_lesson.benchmark import paths
+from dni_lesson.benchmark.experiment import ARMS, PLACED, PRESETS, Experiment
+from dni_lesson.terminal import say
 
 
 def main(arguments=None):
@@ -24,10 +24,20 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     if options.list:
         for name, text in ARMS.items():
-            print(f"{name:19}{text}")
+            say(f"{name:19}{text}")
         return 0
     try:
+        paths.check_out(options.out)
+        if options.report:
+            paths.check_report(options.report, options.out)
         return _run(options)
+    except ImportError as error:
+        print(f"The benchmark cannot be loaded: {error}", file=sys.stderr)
+        print(
+            "Say what is wrong with: python -m dni_lesson doctor",
+            file=sys.stderr,
+        )
+        return 1
     except (ValueError, OSError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -82,34 +92,66 @@ def _parser():
 
 
 def _run(options):
-    if options.report:
-        report.check_path(options.report)
+    # First of all: it loads TensorFlow without its start-up lines.
+    from dni_lesson import _quiet as _quiet
+    from dni_lesson.benchmark import report, running
+    from dni_lesson.benchmark.environment import environment
+    from dni_lesson.benchmark.results import Results
+
     experiment = _experiment(options)
+    machine = environment(experiment.device)
     results = Results(options.out)
-    groups = [
-        (group, arms)
-        for group in experiment.groups()
-        if (arms := results.missing(experiment, group))
-    ]
-    print(experiment)
-    runs = sum(len(arms) for _, arms in groups)
+    groups = _todo(experiment, results, machine)
+    say(experiment)
+    runs = sum(len(rest.arms) for _, rest in groups)
     total = len(experiment.groups()) * len(experiment.arms)
-    print(f"{runs} of {total} runs to do, rows in {options.out}")
+    say(f"{runs} of {total} runs to do, rows in {options.out}")
+    others = {row["commit"] for row in results.rows} - {machine["commit"]}
+    if others and runs < total:
+        say(
+            f"some of the others are of commit {', '.join(sorted(others))}, "
+            "and count: name another file to measure them again"
+        )
     data = running.load(experiment)
-    expected = running.seconds_for(experiment, groups, data)
+    arms = [(group, rest.arms) for group, rest in groups]
+    expected = running.seconds_for(experiment, arms, data)
     clock = Clock(sum(expected))
-    print(f"about {clock} on this machine")
+    say(f"about {clock} on this machine")
     if options.dry_run:
         return 0
-    for number, (group, arms) in enumerate(groups):
+    for number, (group, rest) in enumerate(groups):
         name = f"group {number + 1}/{len(groups)} {tuple(group)}"
-        progress = _progress(name, clock, expected[number])
-        rows = running.run_group(experiment, group, arms, data, progress)
-        results.add(rows)
-    print(report.markdown(results.frame))
+        on_round = _progress(name, clock, expected[number], experiment, rest)
+        for rows in running.run_rounds(experiment, group, rest, data):
+            results.add(rows)
+            on_round(rows[0]["round"])
+    say(report.markdown(results.frame))
     if options.report:
         report.write(options.report, results.frame)
-    return 0
+    return _left(experiment, results, machine)
+
+
+def _todo(experiment, results, machine):
+    """Returns pairs of a `Group` and a `Rest` of it."""
+    return [
+        (group, rest)
+        for group in experiment.groups()
+        for rest in results.rest(experiment, group, machine)
+    ]
+
+
+def _left(experiment, results, machine):
+    """Returns the exit code, and says what is left to do if anything is."""
+    left = sum(
+        len(rest.arms) for _, rest in _todo(experiment, results, machine)
+    )
+    if left:
+        print(
+            f"Another benchmark had begun {left} of these runs in this file. "
+            "If it does not end them, the same command goes on with them.",
+            file=sys.stderr,
+        )
+    return 2 if left else 0
 
 
 def _experiment(options):
@@ -117,11 +159,12 @@ def _experiment(options):
 
     Where there are several GPUs it has the arms that use them, too.
     """
-    preset = PRESETS[options.preset]
-    names = [field.name for field in dataclasses.fields(preset)]
+    import tensorflow as tf
+
+    names = [field.name for field in dataclasses.fields(Experiment)]
     chosen = {name: getattr(options, name) for name in names}
     given = {name: one for name, one in chosen.items() if one is not None}
-    experiment = dataclasses.replace(preset, **given)
+    experiment = Experiment(**{**PRESETS[options.preset], **given})
     several = len(tf.config.list_physical_devices("GPU")) > 1
     if several and experiment.device == "GPU" and options.arms is None:
         arms = experiment.arms + PLACED
@@ -129,14 +172,14 @@ def _experiment(options):
     return experiment
 
 
-def _progress(name, clock, expected):
+def _progress(name, clock, expected, experiment, rest):
     """Returns a function that prints what is done of one group."""
+    total = experiment.epochs * experiment.rounds
 
-    def on_round(done, total):
-        clock.advance(expected / total)
+    def on_round(done):
+        clock.advance(expected / (total - rest.done))
         line = f"{name}, round {done}/{total}, {clock} left"
-        end = "\n" if done == total else ""
-        print(f"\r{line:78}", end=end, flush=True)
+        say(f"\r{line:78}", end="\n" if done == total else "")
 
     return on_round
 

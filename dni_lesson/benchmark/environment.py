@@ -5,8 +5,19 @@ import pathlib
 import platform
 import subprocess
 
-import keras
-import tensorflow as tf
+from dni_lesson.benchmark.store import Column
+
+# What `environment` returns, as columns of a results file.
+ENVIRONMENT = {
+    "device_name": Column(),
+    "cpu": Column(),
+    "cores": Column(int, 1),
+    "threads": Column(int, 1),
+    "python": Column(),
+    "tensorflow": Column(),
+    "keras": Column(),
+    "commit": Column(),
+}
 
 
 def environment(device="GPU"):
@@ -17,6 +28,10 @@ def environment(device="GPU"):
     `python`, `tensorflow`, `keras`, `commit` (of this repository, `"-"` if
     unknown; `+` marks changes that are not committed).
     """
+    # Here, as a table's columns are read where neither is needed.
+    import keras
+    import tensorflow as tf
+
     gpus = tf.config.list_physical_devices("GPU") if device == "GPU" else []
     names = [
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
@@ -44,7 +59,7 @@ def _cpu():
     for line in lines:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return platform.processor() or platform.machine() or "-"
 
 
 def _commit():

@@ -4,10 +4,6 @@ import dataclasses
 import itertools
 from typing import NamedTuple
 
-from dni_lesson.checks import check_choice, check_int, check_positive
-
-import tensorflow as tf
-
 # What each arm of the comparison is.
 ARMS = {
     "backprop": "the true gradient, every layer at every step",
@@ -28,6 +24,18 @@ DATA = ("digits", "mnist")
 DEVICES = ("CPU", "GPU")
 # What takes several values in one experiment; all else its runs share.
 VARIED = ("arms", "depths", "units", "p", "seeds")
+_DIGITS = 60_000  # of the larger data set
+# The least and the most of each integer.
+LIMITS = {
+    "depths": (2, 500),  # `mlp` has no seeds for more layers.
+    "units": (1, 100_000),
+    "seeds": (0, 2**32 - 1),  # NumPy's
+    "epochs": (1, 10_000),
+    "batch_size": (1, _DIGITS),
+    "rounds": (1, _DIGITS),
+    "validation": (1, _DIGITS),
+    "refresh": (1, 10**9),
+}
 
 
 class Group(NamedTuple):
@@ -46,11 +54,11 @@ class Experiment:
     Args:
         arms: Tuple of names in `ARMS`; they take turns in every round. Those
             with one module per GPU need several.
-        depths: Tuple of integers >= 2, numbers of weight layers.
+        depths: Tuple of integers in [2, 500], numbers of weight layers.
         units: Tuple of integers >= 1, widths of the hidden layers.
         p: Tuple of floats in (0, 1], the probability of `skipping` and
             `stochastic`; the other arms run beside them for each value.
-        seeds: Tuple of integers >= 0, of weights, order and chance.
+        seeds: Tuple of integers in [0, 2**32), of weights, order and chance.
         data: `"digits"` (4,000 training digits, of which `validation` are held
             out; 1,000 test digits) or `"mnist"` (60,000 and 10,000).
         epochs: Integer >= 1.
@@ -65,7 +73,7 @@ class Experiment:
             one, else the CPU.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of its range (see `LIMITS`, too).
     """
 
     arms: tuple = ("backprop", "cdni", "dni", "local")
@@ -83,6 +91,14 @@ class Experiment:
     device: str | None = None
 
     def __post_init__(self):
+        # Here, as `--help` needs no Keras, which loads with the checks.
+        from dni_lesson.checks import (
+            as_python,
+            check_between,
+            check_choice,
+            check_positive,
+        )
+
         for name in VARIED:
             value = getattr(self, name)
             if not isinstance(value, list | tuple) or not value:
@@ -90,26 +106,36 @@ class Experiment:
                     f"`{name}`. Expected a tuple with at least one entry. "
                     f"Received: {name}={value!r}"
                 )
+        for arm in self.arms:
+            check_choice("arms", arm, ARMS)
+        check_choice("data", self.data, DATA)
+        for name in (*LIMITS, "learning_rate", "p"):
+            value = getattr(self, name)
+            several = name in VARIED
+            numbers = tuple(map(as_python, value if several else [value]))
+            for one in numbers:
+                if name in LIMITS:
+                    check_between(name, one, *LIMITS[name])
+                elif name == "p":
+                    check_positive(name, one, at_most=1)
+                else:
+                    check_positive(name, one)
+            object.__setattr__(self, name, numbers if several else numbers[0])
+        for name in VARIED:
+            value = getattr(self, name)
             if len(set(value)) < len(value):
                 raise ValueError(
                     f"`{name}`. Expected every entry once. "
                     f"Received: {name}={value!r}"
                 )
             object.__setattr__(self, name, tuple(value))
-        for arm in self.arms:
-            check_choice("arms", arm, ARMS)
-        check_choice("data", self.data, DATA)
-        for name, least in (("depths", 2), ("units", 1), ("seeds", 0)):
-            for value in getattr(self, name):
-                check_int(name, value, at_least=least)
-        for name in ("epochs", "batch_size", "rounds", "validation", "refresh"):
-            check_int(name, getattr(self, name), at_least=1)
-        check_positive("learning_rate", self.learning_rate)
-        for value in self.p:
-            check_positive("p", value, at_most=1)
         self._check_device()
 
     def _check_device(self):
+        from dni_lesson.checks import check_choice
+
+        import tensorflow as tf
+
         has_gpu = bool(tf.config.list_physical_devices("GPU"))
         if self.device is None:
             object.__setattr__(self, "device", "GPU" if has_gpu else "CPU")
@@ -143,14 +169,15 @@ class Experiment:
         return {name: every[name] for name in every if name not in VARIED}
 
 
+# Settings and not experiments: those look for a GPU when they are made.
 PRESETS = {
-    "quick": Experiment(
+    "quick": dict(
         arms=("backprop", "cdni", "dni", "local", "skipping", "stochastic"),
         epochs=3,
         batch_size=100,
         seeds=(0, 1),
     ),
-    "full": Experiment(
+    "full": dict(
         arms=(
             "backprop",
             "cdni",
@@ -168,7 +195,7 @@ PRESETS = {
     ),
     # Where a headline can come from: the same runs counted in several ways. It
     # measures speed, for which rounds are the repeats, so one seed will do.
-    "forensic": Experiment(
+    "forensic": dict(
         arms=(
             "backprop",
             "cdni",

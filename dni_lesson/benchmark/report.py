@@ -5,6 +5,7 @@ import pathlib
 
 from dni_lesson.benchmark.experiment import ARMS
 from dni_lesson.benchmark.figures import figures
+from dni_lesson.benchmark.paths import check_report
 from dni_lesson.benchmark.results import ENVIRONMENT, SETTINGS
 from dni_lesson.benchmark.summary import GROUPED, TARGETS, summary
 from dni_lesson.plots.showing import encode
@@ -12,7 +13,6 @@ from dni_lesson.plots.showing import encode
 import numpy as np
 import pandas as pd
 
-SUFFIXES = (".md", ".html")
 TITLE = "Backprop against synthetic gradients: measured"
 NOTE = (
     "Times are medians over rounds in which the arms took turns, in brackets "
@@ -39,20 +39,6 @@ img { max-width: 100%; }
 """
 
 
-def check_path(path):
-    """Raises `ValueError` unless a report can be written there."""
-    if pathlib.Path(path).suffix not in SUFFIXES:
-        raise ValueError(
-            f"`report`. Expected a file name that ends with "
-            f"{' or '.join(SUFFIXES)}. Received: {path}"
-        )
-    if not pathlib.Path(path).parent.is_dir():
-        raise ValueError(
-            "`report`. Expected a file in a folder that exists. "
-            f"Received: {path}"
-        )
-
-
 def write(path, frame, targets=TARGETS):
     """Writes the report of a results file.
 
@@ -65,7 +51,7 @@ def write(path, frame, targets=TARGETS):
     Raises:
         ValueError: If the path ends otherwise.
     """
-    check_path(path)
+    check_report(path)
     form = page if pathlib.Path(path).suffix == ".html" else markdown
     pathlib.Path(path).write_text(form(frame, targets), encoding="utf-8")
 

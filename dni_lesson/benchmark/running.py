@@ -1,12 +1,14 @@
 """Runs the arms of a group in turn and measures them."""
 
 import functools
+import itertools
 import time
 import uuid
 
 from dni_lesson.benchmark.environment import environment
 from dni_lesson.benchmark.lineup import make_arm
 from dni_lesson.benchmark.memory import peak_mib
+from dni_lesson.benchmark.results import Rest
 from dni_lesson.data import load_digits, load_mnist
 
 import keras
@@ -43,7 +45,7 @@ def load(experiment):
 
 
 def seconds_for(experiment, groups, data):
-    """Returns rough estimates of the seconds that calls of `run_group` take.
+    """Returns rough estimates of the seconds that groups take.
 
     Args:
         experiment: `Experiment`.
@@ -82,47 +84,68 @@ def _macs_per_second():
     return 50 * 256**3 / (time.perf_counter() - start)
 
 
-def run_group(experiment, group, arms, data, on_round=lambda done, total: None):
-    """Trains the arms in turn and returns their rows.
-
-    All arms see the same batches in the same order. In each round each arm
-    takes its steps while a clock runs, the order of the arms rotating from
-    round to round; then all are evaluated with the clock stopped. Compilation
-    happens before, and what it changed is undone.
+def run_group(experiment, group, arms, data):
+    """Trains the arms in turn and returns the rows of all their rounds.
 
     Args:
         experiment: `Experiment`.
         group: `Group`.
         arms: Sequence of names in `ARMS`.
         data: Dict, from `load`.
-        on_round: Function of the rounds done and their total number.
 
     Returns:
         List of dicts with the keys `COLUMNS` of the results.
     """
-    with tf.device(experiment.device):
-        return list(_run_group(experiment, group, arms, data, on_round))
+    rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms), tuple(arms))
+    return [*itertools.chain(*run_rounds(experiment, group, rest, data))]
 
 
-def _run_group(experiment, group, arms, data, on_round):
+def run_rounds(experiment, group, rest, data):
+    """Trains arms in turn and yields the rows of each round when it is over.
+
+    All arms see the same batches in the same order. In each round each arm
+    takes its steps while a clock runs, the order of the arms rotating from
+    round to round; then all are evaluated with the clock stopped. Compilation
+    happens before, and what it changed is undone. Rounds that are done already
+    are trained again, as the same weights come out, but not measured again.
+
+    Args:
+        experiment: `Experiment`.
+        group: `Group`.
+        rest: `Rest`, what is left to run of the group.
+        data: Dict, from `load`.
+
+    Yields:
+        Lists of dicts with the keys `COLUMNS` of the results.
+    """
+    rounds = _run_rounds(experiment, group, rest, data)
+    while True:
+        with tf.device(experiment.device):  # Not while the caller works.
+            rows = next(rounds, None)
+        if rows is None:
+            return
+        yield rows
+
+
+def _run_rounds(experiment, group, rest, data):
     x, y = data["train"]
     rounds = list(_rounds(experiment, group, len(x)))
-    run, made, shared = uuid.uuid4().hex[:12], {}, {}
-    where = experiment.batch_size, experiment.device
+    made, shared, arms = {}, {}, rest.arms
     machine = environment(experiment.device)
     for name in arms:
         keras.utils.set_random_seed(group.seed)
         made[name] = make_arm(name, experiment, group)
         made[name].compile_steps(*_tensors(x, y, rounds[0][0]))
         shared[name] = {
-            "run": run,
+            "run": rest.run,
             "arm": name,
             **group._asdict(),
             **experiment.settings(),
             "macs": made[name].macs,
-            "peak_mib": peak_mib(name, group.depth, group.units, *where),
+            "peak_mib": None,
             **machine,
         }
+    weighings = np.array_split(rest.unweighed, len(rounds) - rest.done)
     steps = 0
     for number, batches in enumerate(rounds, 1):
         turn = number % len(arms)
@@ -131,18 +154,28 @@ def _run_group(experiment, group, arms, data, on_round):
             tensors = [_tensors(x, y, batch) for batch in batches]
             measured[name] = _timed(made[name], tensors)
         steps += len(batches)
-        for name, arm in made.items():
-            seconds, updates = measured[name]
-            yield {
+        if number <= rest.done:
+            continue
+        # Takes a process and seconds: not all before the first rows are there.
+        for name in weighings[number - rest.done - 1].tolist():
+            shared[name]["peak_mib"] = _weigh(name, experiment, group)
+        yield [
+            {
                 **shared[name],
                 "round": number,
                 "step": steps,
-                "seconds": seconds,
-                "layer_updates": updates,
+                "seconds": measured[name][0],
+                "layer_updates": measured[name][1],
                 "validation_error": _error(arm.model, *data["validation"]),
                 "test_error": _error(arm.model, *data["test"]),
             }
-        on_round(number, len(rounds))
+            for name, arm in made.items()
+        ]
+
+
+def _weigh(name, experiment, group):
+    where = experiment.batch_size, experiment.device
+    return peak_mib(name, group.depth, group.units, *where)
 
 
 def _rounds(experiment, group, examples):

@@ -1,0 +1,292 @@
+"""Rows in a file: nothing lost, nothing counted twice, nothing overwritten.
+
+Every table of measurements in this repository is kept by a `Store`. Whatever
+is asked or added takes the way through the file's text, so that a row which is
+asked for is the row that was stored: 32, "32" and `np.int64(32)` are the same.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import os
+import pathlib
+import shutil
+import sys
+import warnings
+
+import filelock
+import pandas as pd
+
+LOCK_SECONDS = 60  # A write takes milliseconds.
+
+
+class ResultsError(ValueError):
+    """A results file that cannot be trusted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """What may stand in a column.
+
+    Args:
+        kind: `str`, `int` or `float`.
+        least: Number, the lowest there is. Default `0`.
+        most: Number, the highest there is. Default: the largest float.
+        choices: Collection of the strings there are, `None` for any.
+        optional: Boolean, whether a field may be empty. It is read as `None`,
+            or as an empty string where strings stand.
+    """
+
+    kind: type = str
+    least: float = 0
+    most: float = sys.float_info.max
+    choices: tuple | None = None
+    optional: bool = False
+
+    def __str__(self):
+        """What it holds, as a message says it."""
+        if self.kind is int:
+            return f"an integer from {self.least} to {self.most}"
+        if self.kind is float:
+            return f"a number from {self.least:g} to {self.most:g}"
+        return f"one of {', '.join(self.choices)}" if self.choices else "a line"
+
+    def value(self, text):
+        """Returns what a field stands for, or raises `ValueError`."""
+        if not text and self.optional:
+            return "" if self.kind is str else None
+        value = self.kind(text)
+        if self.kind is str:
+            is_line = bool(text) and len(text.splitlines()) == 1
+            known = self.choices is None or text in self.choices
+        else:
+            is_line, known = True, self.least <= value <= self.most
+        if not (is_line and known):  # NaN is not known either.
+            raise ValueError(text)
+        return value
+
+    def convert(self, value):
+        """Returns a value as it will be read again, or raises `ValueError`."""
+        return self.value("" if value is None else str(value))
+
+
+class Store:
+    """The rows of a CSV file.
+
+    A row is added as a whole or not at all, whatever interrupts: the file is
+    written beside itself and takes its own place in one move. What is there
+    stays as it is, byte by byte. Processes that add at the same time wait for
+    one another. Their lock is `filelock`'s: the operating system takes it away
+    from a process that is killed, which a file that only exists would outlive.
+    The lock's own file, hidden beside the rows, stays and is empty.
+
+    Args:
+        path: Path of the file; made, with its folder, by the first `add`. A
+            link is followed, and the file keeps its mode.
+        columns: Dict of `Column`s, in the file's order.
+        key: Sequence of names of columns: what tells a row from all others.
+
+    Raises:
+        ResultsError: If the file is damaged. It is left as it is. Half a last
+            row, which a killed program can leave, is no damage: it is warned of
+            and left out.
+    """
+
+    def __init__(self, path, columns, key):
+        self.path = pathlib.Path(path)
+        self.columns, self.key = columns, list(key)
+        self._rows = self._read()[1]
+
+    @property
+    def rows(self):
+        """The rows when the file was last looked at, a list of dicts."""
+        return list(self._rows)
+
+    def table(self):
+        """Returns the rows that are there now as a `pandas.DataFrame`."""
+        self._rows = self._read()[1]
+        return self.frame_of(self._rows)
+
+    def frame_of(self, rows):
+        return pd.DataFrame(rows, columns=list(self.columns))
+
+    def has(self, **values):
+        """Returns whether there is a row with these values now."""
+        self._rows = self._read()[1]
+        wanted = self.as_read(values)
+        return any(
+            all(row[name] == value for name, value in wanted.items())
+            for row in self._rows
+        )
+
+    def as_read(self, values):
+        """Returns a dict of values as they are after reading them again.
+
+        Raises:
+            ValueError: If one cannot stand in its column.
+        """
+        found = {}
+        for name, value in values.items():
+            try:
+                found[name] = self.columns[name].convert(value)
+            except ValueError:
+                raise ValueError(
+                    f"`{name}`. Expected {self.columns[name]}. "
+                    f"Received: {name}={value!r}"
+                ) from None
+        return found
+
+    def add(self, rows):
+        """Appends rows, all of them or none.
+
+        The file is read again, as another program may have written to it. Rows
+        whose key is there by now are not added.
+
+        Args:
+            rows: List of dicts with a value for each column.
+
+        Raises:
+            ResultsError: If the file is damaged by now. It is left as it is.
+        """
+        rows = [
+            self.as_read({name: row[name] for name in self.columns})
+            for row in rows
+        ]
+        target = pathlib.Path(os.path.realpath(self.path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = target.with_name(f".{target.name}.lock")
+        with filelock.FileLock(lock, timeout=LOCK_SECONDS):
+            text, there = self._read()
+            new = self.new_rows(there, rows)
+            self.check_rows(there + new)
+            if new:
+                _replace(
+                    target, (text or _line(self.columns)) + self._text(new)
+                )
+        self._rows = there + new
+
+    def new_rows(self, there, rows):
+        """Returns those of `rows` that are not among the rows `there`, once."""
+        found = {self._key_of(row): row for row in reversed(rows)}
+        for row in there:
+            found.pop(self._key_of(row), None)
+        return list(found.values())[::-1]
+
+    def check_rows(self, rows):
+        """Raises an error of `damage` if rows do not fit with one another."""
+
+    def damage(self, found):
+        return ResultsError(
+            f"{self.path}. Expected whole rows of measurements. Received: "
+            f"{found}. The file is left as it is: repair it, or name another"
+        )
+
+    def _key_of(self, row):
+        return tuple(row[name] for name in self.key)
+
+    def _text(self, rows):
+        return "".join(
+            _line("" if value is None else value for value in row.values())
+            for row in rows
+        )
+
+    def _read(self):
+        """Returns the whole lines of the file, a string, and their rows."""
+        try:
+            text = self.path.read_bytes().decode("utf-8")
+        except FileNotFoundError:
+            return "", []
+        except UnicodeDecodeError as error:
+            raise self.damage(f"no text: {error}") from None
+        text, half = self._without_half_a_line(text)
+        rows, lines = [], {}
+        for number, line in enumerate(text.split("\n")[1:], 2):
+            if line.strip():
+                row = self._row(line, number)
+                first = lines.setdefault(self._key_of(row), number)
+                if first != number:
+                    raise self.damage(f"lines {first} and {number} of one run")
+                rows.append(row)
+        self.check_rows(rows)
+        if half:
+            warnings.warn(
+                f"{self.path}. Half a last row, {half!r}, is left out",
+                stacklevel=3,
+            )
+        return text, rows
+
+    def _without_half_a_line(self, text):
+        """Returns a file's whole lines and what follows the last of them.
+
+        A line that does not end may be half of one: 3 is the beginning of 35.
+        """
+        whole, end, half = text.rpartition("\n")
+        whole += end
+        head, wanted = whole.partition("\n")[0], _line(self.columns)
+        # An empty file is a beginning, too; a mark of the encoding no name.
+        if not whole and wanted.startswith(half.removeprefix("\ufeff")):
+            return "", half
+        names = next(csv.reader([head.removeprefix("\ufeff")]), [])
+        if names != list(self.columns):
+            lacks = [name for name in self.columns if name not in names]
+            extra = [name for name in names if name not in self.columns]
+            raise self.damage(
+                f"the columns {names if whole else half[:80]}, without "
+                f"{lacks} and with {extra}"
+            )
+        return whole, half
+
+    def _row(self, line, number):
+        try:
+            (fields,) = csv.reader([line], strict=True)
+        except (csv.Error, ValueError) as error:
+            raise self.damage(f"{error} in line {number}") from None
+        if len(fields) != len(self.columns):
+            raise self.damage(
+                f"{len(fields)} fields instead of {len(self.columns)} in line "
+                f"{number}"
+            )
+        row = {}
+        for (name, column), text in zip(
+            self.columns.items(), fields, strict=True
+        ):
+            try:
+                row[name] = column.value(text)
+            except ValueError:
+                raise self.damage(
+                    f"{text!r} as {name} in line {number}, where {column} "
+                    "should stand"
+                ) from None
+        return row
+
+
+def _line(values):
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue()
+
+
+def _replace(target, text):
+    """Gives a file another text in one move; it keeps its owner and mode."""
+    beside = target.with_name(f".{target.name}.new")
+    try:
+        with open(beside, "w", encoding="utf-8", newline="") as file:
+            if target.exists():
+                shutil.copymode(target, beside)
+                _copy_owner(target, beside)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+
+
+def _copy_owner(source, target):
+    """Only root can, and only root's files would change hands without it."""
+    if hasattr(os, "chown"):
+        there = source.stat()
+        with contextlib.suppress(PermissionError):
+            os.chown(target, there.st_uid, there.st_gid)
