@@ -196,22 +196,21 @@ class CheckedModel(keras.Model):
                 model.
         """
         x, y = check_examples(self, x, y)
-        if is_array(x):
-            x, validation_data = self._training_data(
-                x,
-                y,
-                _weights(x, y, sample_weight, class_weight),
-                batch_size,
-                shuffle,
-                validation_split,
-                validation_data,
-                validation_batch_size,
-            )
-            y = batch_size = class_weight = sample_weight = None
-            shuffle, validation_split = False, 0.0
+        are_arrays = is_array(x)
+        if are_arrays:
+            sample_weight = _weights(x, y, sample_weight, class_weight)
+            class_weight = None
+            if validation_split and validation_data is None:
+                (x, y, sample_weight), validation_data = _hold_out(
+                    validation_split, x, y, sample_weight
+                )
         if isinstance(validation_data, list | tuple):
             size = validation_batch_size or batch_size
             validation_data = self._validation(*validation_data, size=size)
+        if are_arrays:
+            x = batches(x, y, sample_weight, batch_size, shuffle)
+            y = sample_weight = batch_size = None
+            shuffle, validation_split = False, 0.0
         self._fit_callbacks = ExecutionCallbacks(
             self._steps_wait,
             getattr(callbacks, "callbacks", callbacks),
@@ -245,17 +244,6 @@ class CheckedModel(keras.Model):
             self._fit_callbacks = None
             if self._steps_wait():  # After an error or an interrupt.
                 self._several_steps.waiting.clear()
-
-    def _training_data(
-        self, x, y, weight, size, shuffle, split, validation, validation_size
-    ):
-        """Returns arrays as data sets: for training and for validation."""
-        if split and validation is None:
-            (x, y, weight), validation = _hold_out(split, x, y, weight)
-        if isinstance(validation, list | tuple):
-            validation_size = validation_size or size
-            validation = self._validation(*validation, size=validation_size)
-        return batches(x, y, weight, size, shuffle), validation
 
     def _validation(self, x, y=None, sample_weight=None, *, size):
         x, y = check_examples(self, x, y, "validation_data")
