@@ -29,12 +29,11 @@ class SeveralSteps:
 
     def __init__(self, step, count, jit_compile=True):
         self.waiting, self._logs, self._count = [], {}, count
+        self._traced = {}
         # A function of its own is traced once, not each time that the loop is.
         step = tf.function(step, autograph=False, reduce_retracing=True)
 
-        @tf.function(
-            jit_compile=jit_compile, autograph=False, reduce_retracing=True
-        )
+        @tf.function(jit_compile=jit_compile, autograph=False)
         def steps(stacked, number):
             def batch(k):
                 return tf.nest.map_structure(lambda one: one[k], stacked)
@@ -70,14 +69,20 @@ class SeveralSteps:
     def finish(self):
         """Does the steps that wait, and returns what the last one said."""
         batches, self.waiting = self.waiting, []
-        for _, alike in itertools.groupby(batches, _shapes):
+        for shapes, alike in itertools.groupby(batches, _shapes):
             alike = list(alike)
-            number = len(alike)
+            number = tf.constant(len(alike))
             # As many in every call, so that one compilation serves all.
-            alike += alike[-1:] * (self._count - number)
+            alike += alike[-1:] * (self._count - len(alike))
             with tf.device("CPU:0"):
                 stacked = tf.nest.map_structure(_stack, *alike)
-            self._logs.update(self._steps(stacked, tf.constant(number)))
+            # Called by itself, the `tf.function` of a fifth model would be
+            # taken for one that is traced too often, and warn.
+            if shapes not in self._traced:
+                self._traced[shapes] = self._steps.get_concrete_function(
+                    stacked, number
+                )
+            self._logs.update(self._traced[shapes](stacked, number))
         return self._logs
 
 
@@ -125,7 +130,7 @@ def is_stackable(iterator):
 
 
 def _shapes(data):
-    return [one.shape for one in tf.nest.flatten(data)]
+    return tuple((one.shape, one.dtype) for one in tf.nest.flatten(data))
 
 
 def _stack(*tensors):

@@ -40,6 +40,18 @@ def toy_data(examples=24, features=6, num_classes=3, seed=0):
     return x, rng.integers(num_classes, size=examples)
 
 
+def data_set(*arrays, batch_size=8):
+    """A `tf.data.Dataset` of batches, without its tuner.
+
+    An iterator with a tuner that is left in a traceback is freed by the
+    garbage collector, which then waits for the tuner's timer: up to a minute.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    data = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+    return data.with_options(options)
+
+
 def weights(model):
     return [np.array(value) for value in model.get_weights()]
 

@@ -77,9 +77,7 @@ def test_good_arrays_in_other_forms_pass():
 
 
 def test_a_tf_data_set_trains_unchecked():
-    import tensorflow as tf
-
-    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+    data = helpers.data_set(X, Y)
     one = model()
     one.fit(data, shuffle=False, verbose=0)
     assert one.evaluate(data, verbose=0) > 0

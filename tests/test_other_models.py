@@ -289,7 +289,7 @@ def test_labels_out_of_range_are_refused_under_xla(interface, loss, as_arrays):
     model.compile("sgd", loss)
     wrong = Y.copy()
     wrong[20] = 5
-    data = tf.data.Dataset.from_tensor_slices((X, wrong)).batch(4)
+    data = helpers.data_set(X, wrong, batch_size=4)
     arguments = (X, wrong) if as_arrays else (data,)
     with pytest.raises(ValueError, match="`y`"):
         model.fit(*arguments, shuffle=False, verbose=0)
@@ -350,7 +350,7 @@ def test_two_replicas_take_the_step_of_one():
         model = unbuilt()
         with pytest.warns(UserWarning, match="steps one by one"):
             compiled(model, jit_compile="auto")
-    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+    data = helpers.data_set(X, Y)
     losses = model.fit(data, verbose=0, shuffle=False).history["loss"]
     assert np.isfinite(losses).all()
 
@@ -385,6 +385,6 @@ def test_boundary_gradients_need_a_compiled_decoupled_model(model):
 
 
 def test_boundary_gradients_need_arrays():
-    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+    data = helpers.data_set(X, Y)
     with pytest.raises(ValueError, match="`x`. Expected an array"):
         dni.boundary_gradients(compiled(unbuilt()), data, Y)
