@@ -96,7 +96,7 @@ $(READY): $(LOCKED) pyproject.toml
 lock:
 	@command -v uv >/dev/null \
 	  || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
-	uv pip compile pyproject.toml --extra cluster --extra test \
+	uv pip compile pyproject.toml --extra course --extra cluster --extra test \
 	  --quiet \
 	  --universal --python-version 3.11 --fork-strategy fewest \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links \

