@@ -97,7 +97,10 @@ class CheckedModel(keras.Model):
     the step in which they are read.
     """
 
-    _fit_callbacks = _several_steps = None
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._steps_at_once, self._several_steps = 1, {}
+        self._callbacks = None
 
     def build_for(self, x):
         """Builds the model, if it is not built, for arrays such as these."""
@@ -111,31 +114,28 @@ class CheckedModel(keras.Model):
 
     def make_train_function(self, force=False):
         """As in Keras, with checked labels, and several steps in a call."""
-        if self.train_function is not None and not force:
-            return
-        super().make_train_function(force)
-        if keras.backend.backend() != "tensorflow":
-            return
-        if self._steps_at_once > 1 and not self.run_eagerly:
-            self._several_steps = SeveralSteps(
-                self.train_step, self._steps_at_once, self.jit_compile
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            self.train_function = self._checking(
+                "train", self.train_function, self.train_step
             )
-        else:
-            self._several_steps = None
-        self.train_function = self._checking(
-            self.train_function, self._several_steps
-        )
 
     def make_test_function(self, force=False):
-        """As in Keras, with checked labels."""
-        if self.test_function is not None and not force:
-            return
-        super().make_test_function(force)
-        if keras.backend.backend() == "tensorflow":
-            self.test_function = self._checking(self.test_function)
+        """As in Keras, with checked labels, and several steps in a call."""
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = self._checking(
+                "test", self.test_function, self.test_step
+            )
 
-    def _checking(self, function, several_steps=None):
+    def _checking(self, kind, function, step):
         """Returns a function of an iterator that looks at each batch first."""
+        if keras.backend.backend() != "tensorflow":
+            return function
+        several = None
+        if self._steps_at_once > 1 and not self.run_eagerly:
+            several = SeveralSteps(step, self._steps_at_once, self.jit_compile)
+        self._several_steps[kind] = several
 
         def call(iterator):
             if isinstance(iterator, tf.distribute.DistributedIterator):
@@ -149,8 +149,8 @@ class CheckedModel(keras.Model):
             except ValueError:
                 self._finish_steps()
                 raise
-            if several_steps is not None and is_stackable(iterator):
-                return several_steps(batch)
+            if several is not None and is_stackable(iterator):
+                return several(batch)
             return function(iter([batch]))
 
         return call
@@ -160,14 +160,38 @@ class CheckedModel(keras.Model):
         self._finish_steps()
         return super().get_metrics_result()
 
-    def _steps_wait(self):
-        return self._several_steps is not None and self._several_steps.waiting
+    def _waiting(self, kind):
+        several = self._several_steps.get(kind)
+        return several is not None and several.waiting
 
     def _finish_steps(self):
-        if self._steps_wait():
-            logs = self._several_steps.finish()
-            if self._fit_callbacks is not None:
-                self._fit_callbacks.finish(logs)
+        for kind in filter(self._waiting, self._several_steps):
+            logs = self._several_steps[kind].finish()
+            if self._callbacks is not None:
+                self._callbacks.finish(kind, logs)
+
+    @contextlib.contextmanager
+    def _execution_callbacks(self, callbacks, data, steps, verbose, **kwargs):
+        """Has callbacks told of executions while the body runs."""
+        outside = self._callbacks
+        if not isinstance(callbacks, ExecutionCallbacks):  # Those of `fit`.
+            callbacks = ExecutionCallbacks(
+                self._waiting,
+                getattr(callbacks, "callbacks", callbacks),
+                add_progbar=verbose != 0,
+                verbose=verbose,
+                steps=steps or number_of_batches(data),
+                model=self,
+                **kwargs,
+            )
+        self._callbacks = callbacks
+        try:
+            yield callbacks
+        finally:
+            self._callbacks = outside
+            if outside is None:  # After an error or an interrupt some wait.
+                for kind in filter(self._waiting, self._several_steps):
+                    self._several_steps[kind].waiting.clear()
 
     def fit(
         self,
@@ -211,24 +235,21 @@ class CheckedModel(keras.Model):
             x = batches(x, y, sample_weight, batch_size, shuffle)
             y = sample_weight = batch_size = None
             shuffle, validation_split = False, 0.0
-        self._fit_callbacks = ExecutionCallbacks(
-            self._steps_wait,
-            getattr(callbacks, "callbacks", callbacks),
+        with self._execution_callbacks(
+            callbacks,
+            x,
+            steps_per_epoch,
+            verbose,
             add_history=True,
-            add_progbar=verbose != 0,
-            verbose=verbose,
             epochs=epochs,
-            steps=steps_per_epoch or _number_of_batches(x),
-            model=self,
-        )
-        try:
+        ) as callbacks:
             return super().fit(
                 x,
                 y,
                 batch_size,
                 epochs,
                 verbose,
-                self._fit_callbacks,
+                callbacks,
                 validation_split,
                 validation_data,
                 shuffle,
@@ -240,10 +261,6 @@ class CheckedModel(keras.Model):
                 validation_batch_size,
                 validation_freq,
             )
-        finally:
-            self._fit_callbacks = None
-            if self._steps_wait():  # After an error or an interrupt.
-                self._several_steps.waiting.clear()
 
     def _validation(self, x, y=None, sample_weight=None, *, size):
         x, y = check_examples(self, x, y, "validation_data")
@@ -268,17 +285,29 @@ class CheckedModel(keras.Model):
             weight = _weights(x, y, sample_weight)
             x, y = batches(x, y, weight, batch_size), None
             batch_size = sample_weight = None
-        return super().evaluate(
-            x,
-            y,
-            batch_size,
-            verbose,
-            sample_weight,
-            steps,
-            callbacks,
-            return_dict,
-            **kwargs,
-        )
+        with self._execution_callbacks(
+            callbacks, x, steps, verbose, epochs=1
+        ) as callbacks:
+            return super().evaluate(
+                x,
+                y,
+                batch_size,
+                verbose,
+                sample_weight,
+                steps,
+                callbacks,
+                return_dict,
+                **kwargs,
+            )
+
+    def make_predict_function(self, force=False):
+        """As in Keras, for groups of any number of batches."""
+        before = self.steps_per_execution
+        self.steps_per_execution = 2
+        try:
+            super().make_predict_function(force)
+        finally:
+            self.steps_per_execution = before
 
     def predict(
         self, x, batch_size=None, verbose="auto", steps=None, callbacks=None
@@ -287,7 +316,17 @@ class CheckedModel(keras.Model):
         x, _ = check_examples(self, x)
         if is_array(x):
             x, batch_size = batches(x, batch_size=batch_size), None
-        return super().predict(x, batch_size, verbose, steps, callbacks)
+        # Keras takes whole groups, more than `steps` says, and counts those
+        # that an end cuts short as whole ones.
+        together = not steps and number_of_batches(x) is not None
+        with self._execution_callbacks(
+            callbacks, x, steps, verbose, epochs=1
+        ) as callbacks:
+            self.steps_per_execution = self._steps_at_once if together else 1
+            try:
+                return super().predict(x, batch_size, verbose, steps, callbacks)
+            finally:
+                self.steps_per_execution = 1
 
 
 def _scope(model):
@@ -318,7 +357,7 @@ def _weights(x, y, sample_weight, class_weight=None, name="sample_weight"):
     return weights
 
 
-def _number_of_batches(data):
+def number_of_batches(data):
     """Returns how many batches a data set has, or `None`."""
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches

@@ -173,12 +173,11 @@ class DecoupledModel(CheckedModel):
             metrics: As in Keras.
             weighted_metrics: As in Keras.
             run_eagerly: As in Keras.
-            steps_per_execution: Integer, training steps between two returns to
-                Python, whose batches are in memory together. Callbacks see
-                batches in steps of it. As many steps are done as `fit` is
-                asked for, whatever it is; it has no effect in `evaluate` and
-                `predict`, with `run_eagerly`, and under a `tf.distribute`
-                strategy. Default `16`.
+            steps_per_execution: Integer, steps between two returns to Python,
+                whose batches are in memory together. Callbacks see batches in
+                steps of it. As many steps are done as are asked for, whatever
+                it is; it has no effect with `run_eagerly` and under a
+                `tf.distribute` strategy. Default `16`.
             jit_compile: Boolean or `"auto"`: whether XLA compiles the step, and
                 with TensorFlow the loop over `steps_per_execution` of them. It
                 takes a few seconds once, and once more for a last batch that
@@ -199,6 +198,7 @@ class DecoupledModel(CheckedModel):
         if jit_compile == "auto":
             jit_compile = not (run_eagerly or _is_distributed(self))
         self._steps_at_once = int(steps_per_execution)
+        self._several_steps = {}
         factors = keras.tree.flatten(loss_weights)
         self._loss_factor = (
             1.0 if factors in ([], [None]) else float(factors[0])

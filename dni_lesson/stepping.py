@@ -93,8 +93,8 @@ class ExecutionCallbacks(keras.callbacks.CallbackList):
     it begins, and of its last one when all are done.
 
     Args:
-        waiting: Function without arguments that returns whether there are
-            steps that are still to be done.
+        waiting: Function of `"train"` or `"test"` that returns whether there
+            are such steps that are still to be done.
         *args: As for `keras.callbacks.CallbackList`.
         **kwargs: As for `keras.callbacks.CallbackList`.
     """
@@ -104,17 +104,32 @@ class ExecutionCallbacks(keras.callbacks.CallbackList):
         super().__init__(*args, **kwargs)
 
     def on_train_batch_begin(self, batch, logs=None):
-        if not self._waiting():
+        if not self._waiting("train"):
             super().on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
         self._last = batch
-        if not self._waiting():
+        if not self._waiting("train"):
             super().on_train_batch_end(batch, logs)
 
-    def finish(self, logs):
+    def on_test_batch_begin(self, batch, logs=None):
+        if not self._waiting("test"):
+            super().on_test_batch_begin(batch, logs)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._last = batch
+        if not self._waiting("test"):
+            super().on_test_batch_end(batch, logs)
+
+    def on_predict_batch_end(self, batch, logs=None):
+        # Here Keras takes groups itself, of which the last one may be short.
+        last = (self.params["steps"] or batch + 1) - 1
+        super().on_predict_batch_end(min(batch, last), logs)
+
+    def finish(self, kind, logs):
         """Tells of the end of an execution that waited for more steps."""
-        super().on_train_batch_end(self._last, logs)
+        end = getattr(super(), f"on_{kind}_batch_end")
+        end(self._last, logs)
 
 
 def is_stackable(iterator):

@@ -1,5 +1,6 @@
 """`fit`, `evaluate` and `predict` do what their arguments mean in Keras."""
 
+import functools
 import inspect
 
 import dni_lesson as dni
@@ -139,36 +140,53 @@ def test_evaluate_and_predict_use_what_keras_uses(data, steps):
     assert len(results[0][1]) == (96 if steps is None else 24)
 
 
-class Steps(keras.callbacks.Callback):
-    """Notes what it hears of batches."""
+class Heard(keras.callbacks.Callback):
+    """Notes what it hears of batches, in one method."""
 
-    def __init__(self):
+    def __init__(self, method):
         super().__init__()
-        self.heard = []
+        self.events = []
+        for event in ("begin", "end"):
+            name = f"on_{method}_batch_{event}"
+            setattr(self, name, functools.partial(self.note, event))
 
-    def on_train_batch_begin(self, batch, logs=None):
-        self.heard.append(("begin", batch))
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.heard.append(("end", batch, int(self.model.optimizer.iterations)))
+    def note(self, event, batch, logs=None):
+        self.events.append((event, batch))
 
 
-@pytest.mark.parametrize(
-    "data", [data_set(), data_set().filter(lambda x, y: True)]
-)
-def test_callbacks_hear_of_executions_by_the_number_of_their_steps(data):
-    heard = Steps()
+@pytest.mark.parametrize("method", ["train", "test", "predict"])
+@pytest.mark.parametrize("is_long", [True, False])
+def test_callbacks_hear_of_executions_by_the_number_of_their_steps(
+    method, is_long
+):
+    """Of a length that is not known Keras predicts in single steps."""
+    heard, data = Heard(method), data_set()
+    if not is_long:
+        data = data.filter(lambda x, y: True)
     model = compiled(decoupled(), steps_per_execution=8, jit_compile=False)
-    model.fit(data, epochs=2, verbose=0, callbacks=[heard], shuffle=False)
-    ends = [one for one in heard.heard if one[0] == "end"]
-    begins = [one for one in heard.heard if one[0] == "begin"]
-    assert ends == [
-        ("end", 7, 8),
-        ("end", 11, 12),
-        ("end", 7, 20),
-        ("end", 11, 24),
-    ]
-    assert begins == [("begin", 0), ("begin", 8)] * 2
+    call = {
+        "train": functools.partial(model.fit, shuffle=False),
+        "test": model.evaluate,
+        "predict": model.predict,
+    }[method]
+    call(data, verbose=0, callbacks=[heard])
+    if method == "predict" and not is_long:
+        assert [one for one in heard.events if one[0] == "end"][-1][1] == 11
+    else:
+        expected = [("begin", 0), ("end", 7), ("begin", 8), ("end", 11)]
+        assert heard.events == expected
+
+
+def test_updates_are_done_when_callbacks_hear_of_them():
+    class Updates(keras.callbacks.Callback):
+        seen = []
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.seen.append(int(self.model.optimizer.iterations))
+
+    model = compiled(decoupled(), steps_per_execution=8, jit_compile=False)
+    model.fit(X, Y, 8, epochs=2, verbose=0, callbacks=[Updates()])
+    assert Updates.seen == [8, 12, 20, 24]
 
 
 def test_the_progress_bar_ends_at_the_number_of_steps(capsys):
