@@ -26,7 +26,8 @@ class Stage:
             of which the part and its predictor each get a clone.
         synthetic: Boolean, whether interfaces act.
         microbatches: Integer >= 1, parts of a mini-batch. Default `1`.
-        keep_weights: Boolean, see `split_pass`. Default `False`.
+        keep_weights: Boolean, see `split_pass`; without XLA always. Default
+            `False`.
         device: String, a TensorFlow device to which the part's weights are
             copied and where it runs. Default `None`: where the weights are.
         together: Boolean, whether a call gets several mini-batches, which have
@@ -51,7 +52,11 @@ class Stage:
         self._original, self._device, self.together = part, device, together
         self.part = part if device is None else copied(part, device)
         self.model, self.synthetic = model, synthetic
-        self.microbatches, self.keep_weights = microbatches, keep_weights
+        self.microbatches = microbatches
+        # TensorFlow's optimizer of graphs may drop the order of a read and a
+        # later write, and a gradient then sees its own update. XLA reads before
+        # it writes; without it, no call may read anew what it updates.
+        self.keep_weights = keep_weights or not model.jit_compile
         layers = [*self.part.modules]
         if synthetic:
             layers += [one for one in self.part.inner if one is not None]
