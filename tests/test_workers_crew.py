@@ -68,10 +68,10 @@ def test_actors_do_what_threads_do():
         np.testing.assert_allclose(one, other, **REORDERED)
 
 
-def test_callbacks_see_the_weights_and_set_the_learning_rate(monkeypatch):
+def test_callbacks_see_the_weights_and_set_the_learning_rate():
     net = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
     net.compile("sgd", helpers.crossentropy(), jit_compile=False)
-    helpers.assert_learning_stops(net, train, monkeypatch)
+    helpers.assert_learning_stops(net, train)
 
 
 @pytest.mark.parametrize(

@@ -95,10 +95,13 @@ def fit_async(
             modules of each. Default: a worker for each module between
             interfaces. Interfaces inside a worker act as in `fit`.
         callbacks: List of Keras callbacks. They are told of the beginning and
-            the end of training and of the epochs of the last module, with
-            `"loss"`; other modules may be ahead then. A learning rate that
-            they set reaches the workers after the epoch; weights that they set
-            last only at the end of training. Default `None`.
+            the end of training and of epochs, with `"loss"`, each as one
+            execution. Then the model has the weights that every module had at
+            the epoch's end. Until they have answered, at most `queue_size - 1`
+            mini-batches of the next one begin; threads pause as long. A
+            learning rate that they set reaches the workers then; weights that
+            they set last only at the end of training. If they stop it, the
+            model keeps the weights that they saw. Default `None`.
         seed: Integer >= 0, of the order of the examples. Default `0`.
         shuffle: Boolean; a new random order in each epoch. Default `True`.
         in_turn: Boolean: workers take messages in a fixed order, first
@@ -161,6 +164,7 @@ def fit_async(
         in_turn=in_turn,
         report_every=batches.per_epoch,
         together=together is not None,
+        holds=bool(callbacks),
     )
     job = Job(
         model,

@@ -1,5 +1,7 @@
 """What every worker has: a part of the network and its compiled calls."""
 
+import contextlib
+
 from dni_lesson.workers.calls import compiled, one_by_one
 from dni_lesson.workers.placement import (
     copied,
@@ -100,14 +102,25 @@ class Stage:
             for variable, value in zip(held, before, strict=True):
                 variable.assign(value)
 
-    def show(self):
-        """Brings the weights of the moment into the model."""
-        if self._device is not None:
-            set_weights_of(self._original, weights_of(self.part))
+    @contextlib.contextmanager
+    def shown(self, weights):
+        """Shows these weights in the model, until the context ends."""
+        live = weights_of(self._original)
+        set_weights_of(self._original, weights)
+        try:
+            yield
+        finally:
+            set_weights_of(self._original, live)
 
-    def finish(self):
+    def finish(self, weights=None):
         """Brings the weights into the model, averages where an optimizer has
-        them."""
+        them.
+
+        Args:
+            weights: As from `weights_of`. Default: those of the moment.
+        """
+        if weights is not None:
+            set_weights_of(self.part, weights)
         for optimizer, variables in zip(
             self.optimizers,
             (self.variables, self.predictor_variables),
@@ -116,7 +129,8 @@ class Stage:
             # Before the first update averages are zero.
             if variables and int(optimizer.iterations) > 0:
                 optimizer.finalize_variable_values(variables)
-        self.show()
+        if self._device is not None:
+            set_weights_of(self._original, weights_of(self.part))
 
     def follow(self, learning_rate):
         """Sets the learning rate of both optimizers."""
