@@ -68,13 +68,13 @@ def mlp(
     - Jaderberg et al., [arXiv 1608.05343](https://arxiv.org/abs/1608.05343),
       supplement: the network and its predictors.
     """
-    check_int("depth", depth, at_least=2)
-    check_int("units", units, at_least=1)
+    depth = check_int("depth", depth, at_least=2)
+    units = check_int("units", units, at_least=1)
     check_choice("rule", rule, RULES)
-    check_int("input_dim", input_dim, at_least=1)
-    check_int("num_classes", num_classes, at_least=2)
-    check_int("seed", seed, at_least=0)
-    check_widths("predictor_units", predictor_units)
+    input_dim = check_int("input_dim", input_dim, at_least=1)
+    num_classes = check_int("num_classes", num_classes, at_least=2)
+    seed = check_int("seed", seed, at_least=0)
+    predictor_units = check_widths("predictor_units", predictor_units)
 
     # Every random initialiser has a seed of its own, the same for all rules.
     seeds = iter(range(1000 * seed, 1000 * (seed + 1)))

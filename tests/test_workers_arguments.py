@@ -31,6 +31,15 @@ WRONG = [
     ("batch_size", {"batch_size": 1.5}),
     ("step_timeout", {"step_timeout": 0}),
     ("step_timeout", {"step_timeout": float("inf")}),
+    ("step_timeout", {"step_timeout": 1e308}),
+    ("link_delay", {"link_delay": 1e10}),
+    ("link_delay", {"link_delay": 10**400}),
+    ("queue_size", {"queue_size": 10**400}),
+    ("shuffle", {"shuffle": "no"}),
+    ("in_turn", {"in_turn": None}),
+    ("callbacks", {"callbacks": 5}),
+    ("callbacks", {"callbacks": [print]}),
+    ("callbacks", {"callbacks": [keras.callbacks.Callback]}),
     ("devices", {"devices": ["CPU:0"]}),
     ("devices", {"devices": ["TPU:9"] * 3}),
     ("devices", {"devices": ["U:0"] * 3}),
@@ -68,3 +77,29 @@ def test_models_that_cannot_be_trained_are_refused():
     for model in (bare, scaled, named, keras.Sequential()):
         with pytest.raises(ValueError, match="^`model`. Expected"):
             dni.fit_async(model, x, y)
+
+
+def test_numbers_of_numpy_count_as_python_s():
+    # More steps than a byte holds.
+    x, y = helpers.toy_data(150)
+    history = dni.fit_async(
+        made(),
+        x,
+        y,
+        epochs=np.uint8(2),
+        batch_size=np.uint8(1),
+        queue_size=np.uint8(8),
+        link_delay=np.float32(0),
+        modules=[np.uint8(1), np.uint8(2)],
+        seed=np.int16(3),
+        shuffle=np.bool_(True),
+        step_timeout=np.float32(60),
+    )
+    assert history.to_frame()["updates"].tolist() == [300, 300]
+
+
+def test_a_callback_needs_no_list():
+    x, y = helpers.toy_data()
+    seen = keras.callbacks.History()
+    dni.fit_async(made(), x, y, epochs=2, callbacks=seen)
+    assert seen.epoch == [0, 1]

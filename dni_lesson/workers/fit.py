@@ -1,6 +1,7 @@
 """One call: train a model with one worker per module."""
 
 from dni_lesson.checks import (
+    check_bool,
     check_choice,
     check_examples,
     check_int,
@@ -8,7 +9,9 @@ from dni_lesson.checks import (
     check_positive,
 )
 from dni_lesson.workers.arguments import (
+    LONGEST,
     check_arrays,
+    check_callbacks,
     check_model,
     check_schedule,
     devices_of,
@@ -143,17 +146,22 @@ def fit_async(
     """
     check_model(model)
     check_arrays(x, y)
-    check_schedule(schedule, queue_size, microbatches, steps_per_execution)
+    queue_size, microbatches, steps_per_execution = check_schedule(
+        schedule, queue_size, microbatches, steps_per_execution
+    )
     check_choice("workers", workers, ("threads", "ray"))
-    check_int("seed", seed, at_least=0)
-    check_int("epochs", epochs, at_least=1)
-    check_int("batch_size", batch_size, at_least=1)
-    check_not_negative("link_delay", link_delay)
-    check_positive("step_timeout", step_timeout)
-    check_int("snapshot_every", snapshot_every, at_least=1)
+    seed = check_int("seed", seed, at_least=0)
+    epochs = check_int("epochs", epochs, at_least=1)
+    batch_size = check_int("batch_size", batch_size, at_least=1)
+    snapshot_every = check_int("snapshot_every", snapshot_every, at_least=1)
+    shuffle = check_bool("shuffle", shuffle)
+    in_turn = check_bool("in_turn", in_turn)
+    link_delay = check_not_negative("link_delay", link_delay, LONGEST)
+    step_timeout = check_positive("step_timeout", step_timeout, LONGEST)
+    callbacks = check_callbacks(callbacks)
     x, y = check_examples(model, x, y)
     parts = partition(model, schedule, modules)
-    size = int(microbatches) if schedule == "gpipe" else 1
+    size = microbatches if schedule == "gpipe" else 1
     order = seed if shuffle else None
     together = steps_per_execution if steps_per_execution > 1 else None
     batches = Batches(x, y, batch_size, size, order, together)
