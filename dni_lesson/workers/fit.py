@@ -17,6 +17,7 @@ from dni_lesson.workers.arguments import (
     devices_of,
 )
 from dni_lesson.workers.batches import Batches
+from dni_lesson.workers.claim import claimed
 from dni_lesson.workers.history import AsyncHistory
 from dni_lesson.workers.job import Job, Plan
 from dni_lesson.workers.partition import partition
@@ -185,11 +186,12 @@ def fit_async(
         step_timeout,
         snapshot_every,
     )
-    told = Told(job, callbacks, epochs)
-    try:
-        records = _trainer(workers)(job, told.epoch_ended)
-    finally:
-        told.ended()
+    with claimed(model):
+        told = Told(job, callbacks, epochs)
+        try:
+            records = _trainer(workers)(job, told.epoch_ended)
+        finally:
+            told.ended()
     return AsyncHistory(records, told.losses)
 
 
