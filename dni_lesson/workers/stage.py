@@ -102,6 +102,23 @@ class Stage:
             for variable, value in zip(held, before, strict=True):
                 variable.assign(value)
 
+    def knows(self, h):
+        """Returns whether there are calls for batches as large as `h`."""
+        return self._size(h) in {size for _, size in self._calls}
+
+    def begin(self):
+        """Goes back to how a new stage of the model as it is would be."""
+        if self._device is not None:
+            set_weights_of(self.part, weights_of(self._original))
+        of = (self.variables, self.predictor_variables)
+        with self.on_device():
+            for optimizer, variables in zip(self.optimizers, of, strict=True):
+                new = _clone(self.model.optimizer, variables)
+                for one, value in zip(
+                    optimizer.variables, new.variables, strict=True
+                ):
+                    one.assign(value)
+
     @contextlib.contextmanager
     def shown(self, weights):
         """Shows these weights in the model, until the context ends."""

@@ -14,8 +14,9 @@ import traceback
 
 from dni_lesson.workers.ends import Gathering
 from dni_lesson.workers.job import WorkerError, waiting_for_each_other
+from dni_lesson.workers.kept import stages_of
 from dni_lesson.workers.mailbox import Stopped
-from dni_lesson.workers.team import make_stages, make_team
+from dni_lesson.workers.team import make_team
 
 
 def train_on_threads(job, on_report):
@@ -28,19 +29,14 @@ def train_on_threads(job, on_report):
     Raises:
         WorkerError: If a worker raised or hung.
     """
-    stages = make_stages(
-        job.model,
-        job.parts,
-        job.schedule,
-        job.batches.examples(),
-        job.plan.microbatches,
-        job.devices,
-        job.plan.together,
-    )
+    with stages_of(job) as stages:
+        return _train(job, stages, on_report)
+
+
+def _train(job, stages, on_report):
     team = make_team(
         stages, job.schedule, job.plan, job.link_delay, job.batches
     )
-
     last = [None] * len(stages)
 
     def report(minibatches, losses, weights):
