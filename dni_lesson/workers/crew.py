@@ -15,7 +15,12 @@ from dni_lesson.workers.placement import set_weights_of
 from dni_lesson.workers.places import places
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import (
+    GetTimeoutError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 RESTARTS = 3  # of all actors together, in one run
@@ -118,6 +123,8 @@ class Crew:
         try:
             ray.get(self._actors[number].ready.remote(), timeout=START_PATIENCE)
         except RayError as error:
+            if number in self._snapshots and isinstance(error, RayActorError):
+                raise Killed(number) from error  # It may start once more.
             raise WorkerError(
                 f"Module {number} could not start: {error}", number
             ) from error

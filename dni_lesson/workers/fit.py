@@ -19,6 +19,7 @@ from dni_lesson.workers.arguments import (
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.claim import claimed
 from dni_lesson.workers.history import AsyncHistory
+from dni_lesson.workers.interrupts import held_interrupts
 from dni_lesson.workers.job import Job, Plan
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.threads import train_on_threads
@@ -136,6 +137,7 @@ def fit_async(
     Raises:
         ValueError: If an argument is out of its range; before training.
         ImportError: If `workers="ray"` and Ray is not installed.
+        ConnectionError: If no cluster answers at the address in `RAY_ADDRESS`.
         WorkerError: If a worker raised or hung, or was killed too often; it
             names the module.
 
@@ -199,7 +201,8 @@ def _trainer(workers):
     if workers == "threads":
         return train_on_threads
     try:
-        from dni_lesson.workers.cluster import train_on_ray
+        with held_interrupts():
+            from dni_lesson.workers.cluster import train_on_ray
     except ImportError as error:
         raise ImportError(
             '`workers`. Expected Ray for workers="ray". Install it: '
