@@ -74,7 +74,8 @@ def fit_async(
     the end, also after an error or Ctrl-C. Optimizers start afresh at each
     call. `global_clipnorm` sees one worker's weights only, and
     `exclude_from_weight_decay` has no effect. Compiled metrics are not
-    computed: use `evaluate`.
+    computed: use `evaluate`. With threads, what is compiled is kept with the
+    model for later calls of the same kind, until the model is compiled again.
 
     Args:
         model: A built and compiled `DecoupledModel`, not in float16. Of what
@@ -126,7 +127,8 @@ def fit_async(
             on a CPU workers then share its threads, see `worker_devices`. Only
             for threads; with Ray each worker has a GPU if there are enough.
         step_timeout: Float > 0, seconds after which a call of a worker counts
-            as hanging. Default `60.0`.
+            as hanging, and all workers as waiting for each other if no message
+            has been on its way as long. Default `60.0`.
         snapshot_every: Integer >= 1, updates between two snapshots of a module.
             A module whose Ray process is killed starts again from its last
             one, up to three times in a run. Default `100`.
@@ -135,11 +137,12 @@ def fit_async(
         `AsyncHistory`.
 
     Raises:
-        ValueError: If an argument is out of its range; before training.
+        ValueError: If an argument is out of its range, or another call trains
+            weights of the model; before training.
         ImportError: If `workers="ray"` and Ray is not installed.
         ConnectionError: If no cluster answers at the address in `RAY_ADDRESS`.
-        WorkerError: If a worker raised or hung, or was killed too often; it
-            names the module.
+        WorkerError: If a worker raised or hung, or was killed too often, or
+            all wait for each other; it names the module.
 
     Example:
 
