@@ -56,7 +56,7 @@ class GradientMonitor(keras.callbacks.Callback):
     def __init__(self, x_probe, y_probe, every="epoch"):
         super().__init__()
         if every != "epoch":
-            check_int("every", every, at_least=1)
+            every = check_int("every", every, at_least=1)
         self.x_probe, self.y_probe, self.every = x_probe, y_probe, every
         self.history = _empty_history()
 

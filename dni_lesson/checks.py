@@ -5,6 +5,7 @@ step; labels out of range and NaN they do not notice at all. Every check here
 names the argument, what was expected and what was received.
 """
 
+import math
 import numbers
 import operator
 import sys
@@ -29,48 +30,78 @@ def is_int(value):
     return not isinstance(value, bool)
 
 
-def as_python(value):
-    """Returns Python's own number for one of NumPy's, all else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+def check_int(name, value, at_least, at_most=sys.maxsize):
+    """Returns `value`, an integer in `[at_least, at_most]`, as Python's.
 
+    An integer of NumPy overflows where Python's does not.
 
-def check_int(name, value, at_least):
-    """Raises `ValueError` unless `value` is an integer >= `at_least`."""
-    if not is_int(value) or int(value) < at_least:
-        raise ValueError(
-            f"`{name}`. Expected an integer >= {at_least}. "
-            f"Received: {name}={value!r}"
-        )
-
-
-def check_between(name, value, at_least, at_most):
-    """Raises `ValueError` unless `value` is an integer within the bounds."""
+    Raises:
+        ValueError: If it is no such integer.
+    """
     if not is_int(value) or not at_least <= int(value) <= at_most:
+        is_small = is_int(value) and int(value) < at_least
+        is_bounded = at_most < sys.maxsize or (is_int(value) and not is_small)
+        bound = f" and <= {at_most}" if is_bounded else ""
         raise ValueError(
-            f"`{name}`. Expected an integer from {at_least} to {at_most}. "
+            f"`{name}`. Expected an integer >= {at_least}{bound}. "
             f"Received: {name}={value!r}"
         )
+    return int(value)
+
+
+def check_bool(name, value):
+    """Returns `value`, one of true and false, as Python's.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(
+            f"`{name}`. Expected True or False. Received: {name}={value!r}"
+        )
+    return bool(value)
 
 
 def check_positive(name, value, at_most=sys.float_info.max):
-    """Raises `ValueError` unless `value` is a number in `(0, at_most]`."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= at_most:
+    """Returns `value`, a number in `(0, at_most]`, as Python's float.
+
+    Raises:
+        ValueError: If it is no such number.
+    """
+    number = _as_float(value)
+    if not 0 < number <= at_most:
         bound = "< inf" if at_most == sys.float_info.max else f"<= {at_most}"
         raise ValueError(
             f"`{name}`. Expected a number > 0 and {bound}. "
             f"Received: {name}={value!r}"
         )
+    return number
 
 
-def check_not_negative(name, value):
-    """Raises `ValueError` unless `value` is a finite number >= 0."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < float("inf"):
+def check_not_negative(name, value, at_most=sys.float_info.max):
+    """Returns `value`, a number in `[0, at_most]`, as Python's float.
+
+    Raises:
+        ValueError: If it is no such number.
+    """
+    number = _as_float(value)
+    if not 0 <= number <= at_most:
+        bound = "" if at_most == sys.float_info.max else f" and <= {at_most}"
         raise ValueError(
-            f"`{name}`. Expected a finite number >= 0. "
+            f"`{name}`. Expected a finite number >= 0{bound}. "
             f"Received: {name}={value!r}"
         )
+    return number
+
+
+def _as_float(value):
+    """Returns a number as Python's float, NaN if it is none."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def check_choice(name, value, choices):
@@ -83,14 +114,17 @@ def check_choice(name, value, choices):
 
 
 def check_widths(name, value):
-    """Raises `ValueError` unless `value` is a sequence of integers >= 1."""
+    """Returns a sequence of integers >= 1 as a tuple of Python's.
+
+    Raises:
+        ValueError: If it is none.
+    """
     if not isinstance(value, list | tuple):
         raise ValueError(
             f"`{name}`. Expected a tuple of integers >= 1, one per hidden "
             f"layer. Received: {name}={value!r}"
         )
-    for width in value:
-        check_int(name, width, at_least=1)
+    return tuple(check_int(name, width, at_least=1) for width in value)
 
 
 def check_examples(model, x, y=None, name=None):

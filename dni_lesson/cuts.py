@@ -8,7 +8,7 @@ worker's last module costs anything.
 import functools
 import itertools
 
-from dni_lesson.checks import check_int
+from dni_lesson.checks import check_bool, check_int
 from dni_lesson.timetable import check_costs
 
 
@@ -39,7 +39,8 @@ def best_cut(forward, backward, predictor=None, workers=2, exactly=False):
     [1, 3]
     """
     costs = check_costs(forward, backward, predictor)
-    check_int("workers", workers, at_least=1)
+    workers = check_int("workers", workers, at_least=1)
+    exactly = check_bool("exactly", exactly)
     modules = len(costs[0])
     if exactly and workers > modules:
         raise ValueError(

@@ -52,7 +52,7 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
         ValueError: If `batch_size` is no integer >= 1.
     """
     batch_size = 32 if batch_size is None else batch_size
-    check_int("batch_size", batch_size, at_least=1)
+    batch_size = check_int("batch_size", batch_size, at_least=1)
     given = (one for one in (x, y, sample_weight) if one is not None)
     given = keras.tree.lists_to_tuples(tuple(given))  # tf.data stacks lists.
     with tf.device("CPU:0"):

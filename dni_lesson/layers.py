@@ -82,7 +82,7 @@ class SyntheticGradient(keras.layers.Layer):
         # `gradient_scale` may be larger than float16 can hold: call casts.
         super().__init__(autocast=False, **kwargs)
         if num_classes is not None:
-            check_int("num_classes", num_classes, at_least=2)
+            num_classes = check_int("num_classes", num_classes, at_least=2)
         if predictor is not None and not isinstance(
             predictor, keras.layers.Layer
         ):

@@ -192,17 +192,16 @@ class DecoupledModel(CheckedModel):
             ValueError: If `steps_per_execution` is no integer >= 1 or there
                 are several losses.
         """
-        check_int("steps_per_execution", steps_per_execution, at_least=1)
+        self._steps_at_once = check_int(
+            "steps_per_execution", steps_per_execution, at_least=1
+        )
         self.only_loss = the_loss(loss)
         self.accepted_labels = set()
         if jit_compile == "auto":
             jit_compile = not (run_eagerly or _is_distributed(self))
-        self._steps_at_once = int(steps_per_execution)
         self._several_steps = {}
         factors = keras.tree.flatten(loss_weights)
-        self._loss_factor = (
-            1.0 if factors in ([], [None]) else float(factors[0])
-        )
+        self.loss_factor = 1.0 if factors in ([], [None]) else float(factors[0])
         super().compile(
             optimizer,
             loss,
@@ -257,7 +256,7 @@ class DecoupledModel(CheckedModel):
         """
         return example_weights(
             self.only_loss,
-            self._loss_factor,
+            self.loss_factor,
             y,
             sample_weight,
             ops.shape(keras.tree.flatten(x)[0])[0],

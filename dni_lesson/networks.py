@@ -1,7 +1,6 @@
 """The MLP of the course, under four training rules."""
 
 from dni_lesson.checks import (
-    check_between,
     check_choice,
     check_int,
     check_widths,
@@ -75,13 +74,13 @@ def mlp(
       supplement: the network and its predictors.
     """
     # A seed is followed by 1000 that belong to it, two for each layer.
-    check_between("depth", depth, 2, 500)
-    check_int("units", units, at_least=1)
+    depth = check_int("depth", depth, at_least=2, at_most=500)
+    units = check_int("units", units, at_least=1)
     check_choice("rule", rule, RULES)
-    check_int("input_dim", input_dim, at_least=1)
-    check_int("num_classes", num_classes, at_least=2)
-    check_int("seed", seed, at_least=0)
-    check_widths("predictor_units", predictor_units)
+    input_dim = check_int("input_dim", input_dim, at_least=1)
+    num_classes = check_int("num_classes", num_classes, at_least=2)
+    seed = check_int("seed", seed, at_least=0)
+    predictor_units = check_widths("predictor_units", predictor_units)
 
     # Every random initialiser has a seed of its own, the same for all rules.
     seeds = iter(range(1000 * seed, 1000 * (seed + 1)))

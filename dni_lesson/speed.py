@@ -5,10 +5,11 @@ Like the timetable they are plain arithmetic: costs may be seconds or counts.
 """
 
 import statistics
+from collections.abc import Iterable
 
 from dni_lesson.checks import check_positive
 from dni_lesson.cuts import best_cut, join
-from dni_lesson.timetable import check_costs
+from dni_lesson.timetable import Event, check_costs
 
 # "Over 3-fold faster": the speed-up that the course examines.
 CLAIM = 3.0
@@ -25,6 +26,7 @@ def step_time(events):
     Args:
         events: List of `Event`, from `timetable`.
     """
+    events = _check_events(events)
     done = {0: min(event.start for event in events)}
     for event in events:
         done[event.minibatch] = max(done.get(event.minibatch, 0.0), event.end)
@@ -42,6 +44,7 @@ def idle_fraction(events):
     Args:
         events: List of `Event`, from `timetable`.
     """
+    events = _check_events(events)
     work = sum(event.end - event.start for event in events)
     workers = len({event.worker for event in events})
     minibatches = len({event.minibatch for event in events})
@@ -59,6 +62,7 @@ def staleness(events):
         A list of integers, one for each `"predictor"` event: how many more
         updates the module has made since the one of this mini-batch.
     """
+    events = _check_events(events, at_least=0)
     updates = {}
     for event in events:
         if event.phase == "synthetic backward":
@@ -117,7 +121,7 @@ def fewest_workers(speedup, forward, backward, predictor=None):
     >>> fewest_workers(3, [1] * 9, [2] * 9)
     3
     """
-    check_positive("speedup", speedup)
+    speedup = check_positive("speedup", speedup)
     costs = check_costs(forward, backward, predictor)
     for workers in range(1, len(costs[0]) + 1):
         if max_speedup(*costs, workers=workers) >= speedup:
@@ -147,7 +151,7 @@ def needed_delay(speedup, forward, backward, predictor=None):
     >>> needed_delay(3, [1, 1], [2, 2], [1, 0])
     3.0
     """
-    check_positive("speedup", speedup)
+    speedup = check_positive("speedup", speedup)
     costs = check_costs(forward, backward, predictor)
     crossings = 2 * (len(costs[0]) - 1)
     if crossings == 0:
@@ -157,6 +161,20 @@ def needed_delay(speedup, forward, backward, predictor=None):
         )
     work = sum(costs[0]) + sum(costs[1])
     return max(speedup * _slowest(costs) - work, 0.0) / crossings
+
+
+def _check_events(events, at_least=1):
+    found = list(events) if isinstance(events, Iterable) else None
+    if (
+        found is None
+        or len(found) < at_least
+        or not all(isinstance(one, Event) for one in found)
+    ):
+        raise ValueError(
+            f"`events`. Expected {at_least} or more `Event`s, as from "
+            f"`timetable`. Received: events={events!r}"
+        )
+    return found
 
 
 def _slowest(costs):

@@ -102,17 +102,18 @@ def timetable(
       [arXiv 1811.06965](https://arxiv.org/abs/1811.06965), PipeDream
       [arXiv 1806.03377](https://arxiv.org/abs/1806.03377).
     """
-    _check("schedule", schedule, schedule in SCHEDULES, f"one of {SCHEDULES}")
+    is_known = isinstance(schedule, str) and schedule in SCHEDULES
+    _check("schedule", schedule, is_known, f"one of {SCHEDULES}")
     costs = check_costs(forward, backward, predictor)
-    _check_delay("link_delay", link_delay)
-    _check_delay("synthetic_input", synthetic_input)
-    _check_count("minibatches", minibatches)
-    _check_count("microbatches", microbatches)
+    link_delay = _check_delay("link_delay", link_delay)
+    synthetic_input = _check_delay("synthetic_input", synthetic_input)
+    minibatches = _check_count("minibatches", minibatches)
+    microbatches = _check_count("microbatches", microbatches)
     is_fit = schedule == "gpipe" or microbatches == 1
     _check("microbatches", microbatches, is_fit, f"1 for {schedule!r}")
     is_decoupled = schedule in ("decoupled", "unlocked")
     if queue_size is not None:
-        _check_count("queue_size", queue_size)
+        queue_size = _check_count("queue_size", queue_size)
         _check("queue_size", queue_size, is_decoupled, f"None for {schedule!r}")
 
     durations = {}
@@ -221,9 +222,10 @@ def check_costs(forward, backward, predictor=None):
 
 def _check_list(name, values, length=None, is_zero_fine=False):
     try:
-        costs = [float(value) for value in values]
-    except (TypeError, ValueError):
-        costs = []
+        given = list(values)
+    except TypeError:
+        given = []
+    costs = [_as_float(one) for one in given]
     is_right = len(costs) == (length or max(len(costs), 1)) and all(
         0 <= cost < math.inf and (cost > 0 or is_zero_fine) for cost in costs
     )
@@ -234,13 +236,25 @@ def _check_list(name, values, length=None, is_zero_fine=False):
 
 
 def _check_delay(name, value):
-    is_number = isinstance(value, numbers.Real) and math.isfinite(value)
-    _check(name, value, is_number and value >= 0, "a finite number >= 0")
+    delay = _as_float(value)
+    _check(name, value, 0 <= delay < math.inf, "a finite number >= 0")
+    return delay
 
 
 def _check_count(name, value):
-    is_count = isinstance(value, numbers.Integral) and value >= 1
-    _check(name, value, is_count, "an integer >= 1")
+    is_count = isinstance(value, numbers.Integral) and value is not True
+    _check(name, value, is_count and value >= 1, "an integer >= 1")
+    return int(value)
+
+
+def _as_float(value):
+    """Returns a number as Python's float, NaN if it is none."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _check(name, received, is_right, expected):

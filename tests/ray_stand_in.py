@@ -11,7 +11,7 @@ import functools
 import threading
 from types import SimpleNamespace
 
-from dni_lesson.workers import actor, cluster, crew, outbox
+from dni_lesson.workers import actor, crew, outbox, starting
 
 from ray import exceptions
 
@@ -113,7 +113,7 @@ class StandIn:
 def put_in_place(monkeypatch):
     """Returns a `StandIn` that the workers take for Ray from now on."""
     made = StandIn()
-    for module in (cluster, crew, outbox):
+    for module in (starting, crew, outbox):
         monkeypatch.setattr(module, "ray", made)
     # This process has computed already, and its actors share one TensorFlow.
     monkeypatch.setattr(actor, "threads_per_call", lambda count: None)

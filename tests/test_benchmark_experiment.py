@@ -14,16 +14,22 @@ import tensorflow as tf
         ({"arms": ()}, "`arms`. Expected a tuple with at least one"),
         ({"seeds": (1, 1)}, "`seeds`. Expected every entry once"),
         ({"seeds": 3}, "`seeds`. Expected a tuple"),
-        ({"seeds": (2**32,)}, "`seeds`. Expected an integer from 0 to 4294967"),
+        (
+            {"seeds": (2**32,)},
+            "`seeds`. Expected an integer >= 0 and <= 42",
+        ),
         ({"seeds": ([1],)}, "`seeds`. Expected an integer"),
         ({"seeds": (True,)}, "`seeds`. Expected an integer"),
-        ({"depths": (501,)}, "`depths`. Expected an integer from 2 to 500"),
-        ({"epochs": 10**12}, "`epochs`. Expected an integer from 1 to 10000"),
-        ({"units": (10**9,)}, "`units`. Expected an integer from 1 to 100000"),
+        ({"depths": (501,)}, "`depths`. Expected an integer >= 2 and <= 500"),
+        ({"epochs": 10**12}, "`epochs`. Expected an integer >= 1 and <= 10000"),
+        (
+            {"units": (10**9,)},
+            "`units`. Expected an integer >= 1 and <= 10000",
+        ),
         ({"p": (float("nan"),)}, "`p`. Expected a number > 0 and <= 1"),
-        ({"depths": (1,)}, "`depths`. Expected an integer from 2"),
+        ({"depths": (1,)}, "`depths`. Expected an integer >= 2"),
         ({"data": "cifar"}, "`data`. Expected one of 'digits', 'mnist'"),
-        ({"epochs": 0}, "`epochs`. Expected an integer from 1"),
+        ({"epochs": 0}, "`epochs`. Expected an integer >= 1"),
         ({"p": (0.5, 1.5)}, "`p`. Expected a number > 0 and <= 1"),
         ({"p": 0.2}, "`p`. Expected a tuple"),
         ({"device": "TPU"}, "`device`. Expected one of 'CPU', 'GPU'"),
@@ -38,7 +44,7 @@ def test_a_wrong_setting_is_refused_by_name(setting, message):
 
 def test_the_limits_are_those_of_what_the_numbers_go_to():
     deepest, last = LIMITS["depths"][1], LIMITS["seeds"][1]
-    with pytest.raises(ValueError, match=f"`depth`. .* from 2 to {deepest}"):
+    with pytest.raises(ValueError, match=f"`depth`. .* <= {deepest}"):
         mlp(deepest + 1)
     keras.utils.set_random_seed(last)
     with pytest.raises(ValueError):

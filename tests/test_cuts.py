@@ -58,3 +58,9 @@ def test_dear_predictors_leave_workers_without_work():
 def test_a_cut_needs_a_worker():
     with pytest.raises(ValueError, match="`workers`. Expected an integer >= 1"):
         best_cut([1], [1], workers=0)
+
+
+def test_numbers_of_numpy_count_as_python_s():
+    costs = [1] * 4, [2] * 4
+    cut = best_cut(*costs, workers=np.uint8(3), exactly=np.bool_(True))
+    assert cut == best_cut(*costs, workers=3, exactly=True)

@@ -253,3 +253,10 @@ def test_delays_and_workers_are_asked_for_in_range():
         needed_delay(0, [1, 1], [2, 2])
     with pytest.raises(ValueError, match="`speedup`"):
         fewest_workers(-1, [1, 1], [2, 2])
+
+
+@pytest.mark.parametrize("function", [step_time, idle_fraction])
+@pytest.mark.parametrize("events", [[], [(1, 0.0, 1.0)], None, "events"])
+def test_events_are_asked_for_by_name(function, events):
+    with pytest.raises(ValueError, match="^`events`. Expected"):
+        function(events)

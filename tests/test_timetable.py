@@ -257,6 +257,13 @@ def test_one_module_has_nobody_to_wait_for():
         ({"predictor": [1, 1, 1]}, "`predictor`. Expected 0 for the last"),
         ({"link_delay": -1}, "`link_delay`. Expected a finite .*link_delay=-1"),
         ({"link_delay": "1"}, "`link_delay`. .*='1'"),
+        ({"link_delay": 10**400}, "`link_delay`. Expected a finite number"),
+        ({"link_delay": True}, "`link_delay`. .*=True"),
+        ({"forward": "111"}, "`forward`. .*='111'"),
+        ({"forward": [1, True, 1]}, "`forward`. Expected a finite cost"),
+        ({"forward": [1, 10**400, 1]}, "`forward`. Expected a finite cost"),
+        ({"minibatches": True}, "`minibatches`. Expected an integer"),
+        ({"schedule": ["locked"]}, "`schedule`. Expected one of"),
         ({"synthetic_input": np.inf}, "`synthetic_input`. .*=inf"),
         ({"minibatches": 0}, "`minibatches`. Expected an integer >= 1. .*=0"),
         ({"microbatches": 2.0}, "`microbatches`. Expected an integer .*=2.0"),
@@ -271,6 +278,26 @@ def test_one_module_has_nobody_to_wait_for():
 def test_bad_arguments_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         timetable(**{"schedule": "locked", **ONES, **change})
+
+
+def test_numbers_of_numpy_count_as_python_s():
+    for schedule in ("gpipe", "unlocked"):
+        given, python = (
+            timetable(
+                schedule,
+                *costs,
+                link_delay=kind(0.5),
+                minibatches=integer(40),
+                microbatches=integer(7 if schedule == "gpipe" else 1),
+                synthetic_input=kind(0.25),
+            )
+            for costs, kind, integer in (
+                (np.ones((2, 3), "uint8"), np.float32, np.uint8),
+                ([[1] * 3, [1] * 3], float, int),
+            )
+        )
+        assert given == python
+        assert {type(value) for value in given[-1]} == {int, float, str}
 
 
 def test_timetables_need_nothing_but_python():

@@ -6,6 +6,9 @@ import helpers
 import keras
 import numpy as np
 import pytest
+from helpers import double_precision
+
+__all__ = ["double_precision"]
 
 
 def made(optimizer="sgd"):
@@ -31,6 +34,15 @@ WRONG = [
     ("batch_size", {"batch_size": 1.5}),
     ("step_timeout", {"step_timeout": 0}),
     ("step_timeout", {"step_timeout": float("inf")}),
+    ("step_timeout", {"step_timeout": 1e308}),
+    ("link_delay", {"link_delay": 1e10}),
+    ("link_delay", {"link_delay": 10**400}),
+    ("queue_size", {"queue_size": 10**400}),
+    ("shuffle", {"shuffle": "no"}),
+    ("in_turn", {"in_turn": None}),
+    ("callbacks", {"callbacks": 5}),
+    ("callbacks", {"callbacks": [print]}),
+    ("callbacks", {"callbacks": [keras.callbacks.Callback]}),
     ("devices", {"devices": ["CPU:0"]}),
     ("devices", {"devices": ["TPU:9"] * 3}),
     ("devices", {"devices": ["U:0"] * 3}),
@@ -66,3 +78,82 @@ def test_models_that_cannot_be_trained_are_refused():
     for model in (bare, scaled, keras.Sequential()):
         with pytest.raises(ValueError, match="^`model`. Expected"):
             dni.fit_async(model, x, y)
+
+
+def test_numbers_of_numpy_count_as_python_s():
+    # More steps than a byte holds.
+    x, y = helpers.toy_data(150)
+    history = dni.fit_async(
+        made(),
+        x,
+        y,
+        epochs=np.uint8(2),
+        batch_size=np.uint8(1),
+        queue_size=np.uint8(8),
+        link_delay=np.float32(0),
+        modules=[np.uint8(1), np.uint8(2)],
+        seed=np.int16(3),
+        shuffle=np.bool_(True),
+        step_timeout=np.float32(60),
+    )
+    assert history.to_frame()["updates"].tolist() == [300, 300]
+
+
+def test_a_callback_needs_no_list():
+    x, y = helpers.toy_data()
+    seen = keras.callbacks.History()
+    dni.fit_async(made(), x, y, epochs=2, callbacks=seen)
+    assert seen.epoch == [0, 1]
+
+
+def test_a_mask_may_lie_within_a_worker_and_cross_no_cut():
+    tokens, y = np.tile([1, 2, 0], (24, 1)), helpers.toy_data()[1]
+    layers = [
+        keras.layers.Embedding(3, 4, mask_zero=True),
+        keras.layers.LSTM(4, unroll=True),
+        keras.layers.Dense(3),
+    ]
+    within, across = (
+        dni.DecoupledModel(layers, interfaces)
+        for interfaces in (
+            [None, dni.SyntheticGradient()],
+            [dni.SyntheticGradient(), None],
+        )
+    )
+    for model in (within, across):
+        model.build((None, 3))
+        model.compile("sgd", helpers.crossentropy(), jit_compile=False)
+    dni.fit_async(within, tokens, y, batch_size=8)
+    with pytest.raises(ValueError, match="`modules`.*between workers 1 and 2"):
+        dni.fit_async(across, tokens, y, batch_size=8)
+
+
+def test_a_loop_in_a_layer_is_refused_with_the_remedy():
+    x, y = np.zeros((24, 3, 2), "float32"), helpers.toy_data()[1]
+    model = dni.DecoupledModel(
+        [keras.layers.LSTM(4), keras.layers.Dense(3)],
+        [dni.SyntheticGradient()],
+    )
+    model.build((None, 3, 2))
+    model.compile("sgd", helpers.crossentropy(), jit_compile=False)
+    with pytest.raises(ValueError, match="`model`.*`unroll=True`"):
+        dni.fit_async(model, x, y, batch_size=8)
+
+
+def test_the_weight_of_the_loss_counts_as_in_fit(double_precision):
+    x, y = helpers.toy_data()
+    models = []
+    for train in (
+        lambda model: model.fit(x, y, 8, shuffle=False, verbose=0),
+        lambda model: dni.fit_async(
+            model, x, y, 1, 8, shuffle=False, queue_size=1
+        ),
+    ):
+        model = dni.mlp(3, 8, "cdni", 6, 3)
+        model.compile(
+            "sgd", [helpers.crossentropy()], [20.0], jit_compile=False
+        )
+        train(model)
+        models.append(helpers.weights(model))
+    for one, other in zip(*models, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)

@@ -3,7 +3,7 @@
 import threading
 
 import dni_lesson as dni
-from dni_lesson.workers import crew
+from dni_lesson.workers import crew, outbox
 from dni_lesson.workers.job import WorkerError
 
 import helpers
@@ -68,10 +68,10 @@ def test_actors_do_what_threads_do():
         np.testing.assert_allclose(one, other, **REORDERED)
 
 
-def test_callbacks_see_the_weights_and_set_the_learning_rate(monkeypatch):
+def test_callbacks_see_the_weights_and_set_the_learning_rate():
     net = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
     net.compile("sgd", helpers.crossentropy(), jit_compile=False)
-    helpers.assert_learning_stops(net, train, monkeypatch)
+    helpers.assert_learning_stops(net, train)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,52 @@ def test_a_module_that_hangs_ends_the_call_and_is_named(tmp_path, monkeypatch):
             train(model, step_timeout=2.0)
     finally:
         goes_on.set()
+
+
+def test_a_module_that_is_killed_while_it_starts_again_starts_once_more(
+    ends, stand_in, tmp_path, monkeypatch
+):
+    make = crew.Crew._make
+
+    def make_and_kill(self, number):
+        make(self, number)
+        if len(stand_in.actors) == 3:  # The first that starts again.
+            stand_in.kill(stand_in.actors[-1])
+
+    monkeypatch.setattr(crew.Crew, "_make", make_and_kill)
+    ends.append(1)
+    model = model_with(tmp_path, {0: "kill"})
+    before = [helpers.weights(module) for module in model.modules]
+    history = train(model, snapshot_every=10)
+    assert len(stand_in.actors) == 4
+    assert_came_back(model, before, history, "decoupled", killed=0)
+
+
+def test_workers_who_all_wait_end_the_call(monkeypatch):
+    put = outbox.Outbox.put
+
+    def lose(box, kind, message):
+        if kind != "gradient":
+            put(box, kind, message)
+
+    monkeypatch.setattr(outbox.Outbox, "put", lose)
+    model = dni.mlp(2, 8, "cdni", input_dim=6, num_classes=3)
+    model.compile("sgd", helpers.crossentropy(), jit_compile=False)
+    with pytest.raises(WorkerError, match="all others wait.*=2.0 s"):
+        train(model, step_timeout=2.0)
+
+
+def test_who_has_not_started_is_not_asked_for_weights(monkeypatch):
+    def interrupted(self, number):
+        raise KeyboardInterrupt
+
+    asked, ask = [], crew.Crew._ask
+    monkeypatch.setattr(crew.Crew, "_get_ready", interrupted)
+    monkeypatch.setattr(
+        crew.Crew, "_ask", lambda *what: asked.append(what) or ask(*what)
+    )
+    model = dni.mlp(2, 8, "cdni", input_dim=6, num_classes=3)
+    model.compile("sgd", helpers.crossentropy(), jit_compile=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(model)
+    assert not asked

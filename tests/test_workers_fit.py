@@ -343,16 +343,11 @@ def test_callbacks_hear_of_epochs_and_can_stop_the_training():
     assert len(loss) == 2
 
 
-def test_callbacks_see_the_weights_of_the_moment_and_set_the_learning_rate(
-    monkeypatch,
-):
+@pytest.mark.parametrize("devices", [None, ["cpu:0"] * 3])
+def test_callbacks_set_the_learning_rate(devices):
     # Copies of the modules are trained, where devices are named.
-    helpers.assert_learning_stops(
-        made(),
-        functools.partial(asynchronous, schedule="decoupled"),
-        monkeypatch,
-        devices=["cpu:0"] * 3,
-    )
+    train = functools.partial(asynchronous, schedule="decoupled")
+    helpers.assert_learning_stops(made(), train, devices=devices)
 
 
 PLACED = """

@@ -1,5 +1,6 @@
 """Messages arrive in order, late, and never keep anyone who was stopped."""
 
+import contextlib
 import threading
 import time
 from types import SimpleNamespace
@@ -32,6 +33,29 @@ def test_the_latest_of_one_kind_can_be_taken_first():
     kinds = ["gradient", "input"]
     taken = [mail.take(kinds, newest="gradient")[1] for _ in range(6)]
     assert taken == [2, 1, 0, 0, 1, 2]
+
+
+def test_who_waits_without_a_message_on_its_way_is_idle():
+    mail = box(delay=60)
+    assert mail.idle() == 0
+
+    def wait():
+        with contextlib.suppress(Stopped):
+            mail.take(["input"])
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not mail.idle():
+        time.sleep(0.001)
+    # A message that nobody waits for is no help.
+    mail.put("gradient", "g")
+    while not mail.idle():
+        time.sleep(0.001)
+    mail.put("input", "h")
+    assert mail.idle() == 0
+    mail.stop()
+    thread.join()
+    assert mail.idle() == 0
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 import dni_lesson as dni
 from dni_lesson.workers import threads
 from dni_lesson.workers.job import WorkerError
+from dni_lesson.workers.mailbox import Mailbox
 
 import helpers
 import keras
@@ -120,4 +121,18 @@ def test_an_error_of_a_callback_ends_all_workers():
     callback = keras.callbacks.LambdaCallback(on_epoch_end=raise_it)
     with pytest.raises(OSError, match="no space"):
         train(model_with(lambda: None), callbacks=[callback])
+    assert not workers_alive()
+
+
+def test_workers_who_all_wait_end_the_call(monkeypatch):
+    put = Mailbox.put
+
+    def lose(box, kind, message):
+        if kind != "gradient":
+            put(box, kind, message)
+
+    monkeypatch.setattr(Mailbox, "put", lose)
+    with pytest.raises(WorkerError, match="all others wait.*=2.0 s") as caught:
+        train(model_with(lambda: None), step_timeout=2.0)
+    assert caught.value.module == 1
     assert not workers_alive()

@@ -92,12 +92,7 @@ class Experiment:
 
     def __post_init__(self):
         # Here, as `--help` needs no Keras, which loads with the checks.
-        from dni_lesson.checks import (
-            as_python,
-            check_between,
-            check_choice,
-            check_positive,
-        )
+        from dni_lesson.checks import check_choice, check_int, check_positive
 
         for name in VARIED:
             value = getattr(self, name)
@@ -112,14 +107,12 @@ class Experiment:
         for name in (*LIMITS, "learning_rate", "p"):
             value = getattr(self, name)
             several = name in VARIED
-            numbers = tuple(map(as_python, value if several else [value]))
-            for one in numbers:
-                if name in LIMITS:
-                    check_between(name, one, *LIMITS[name])
-                elif name == "p":
-                    check_positive(name, one, at_most=1)
-                else:
-                    check_positive(name, one)
+            numbers = tuple(
+                check_int(name, one, *LIMITS[name])
+                if name in LIMITS
+                else check_positive(name, one, *([1] if name == "p" else []))
+                for one in (value if several else [value])
+            )
             object.__setattr__(self, name, numbers if several else numbers[0])
         for name in VARIED:
             value = getattr(self, name)

@@ -4,6 +4,7 @@ Inside runs the same `Worker` over the same `Stage` as on a thread. Only its
 neighbours are elsewhere: an `Outbox` takes their place.
 """
 
+import math
 import os
 import threading
 import time
@@ -16,7 +17,7 @@ from dni_lesson.workers.job import Record, joined
 from dni_lesson.workers.mailbox import Stopped
 from dni_lesson.workers.outbox import Outbox
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.placement import threads_per_call, weights_of
+from dni_lesson.workers.placement import set_weights_of, threads_per_call
 from dni_lesson.workers.team import make_stage, worker_kind
 
 import tensorflow as tf
@@ -34,6 +35,24 @@ class Snapshot(NamedTuple):
     position: int
     state: tuple
     record: Record | None = None
+
+
+class News(NamedTuple):
+    """What has happened in an actor since the last time.
+
+    Attributes:
+        losses: List of `(mini-batches, losses)` that the top has reported.
+        weights: List of `(mini-batches, weights)`, see `EpochEnds`.
+        snapshot: `Snapshot`, if there is a new one.
+        busy: Float, seconds since the present call began, 0 between calls.
+        idle: Float, see `Mailbox.idle`; infinite after the end.
+    """
+
+    losses: tuple = ()
+    weights: tuple = ()
+    snapshot: Snapshot | None = None
+    busy: float = 0.0
+    idle: float = 0.0
 
 
 class ModuleActor:
@@ -66,7 +85,7 @@ class ModuleActor:
             self._stage.compile(
                 tf.stack(h) if brief.together else h[0], tf.constant(y)
             )
-        self._records, self._reports, self._snapshot = [], [], None
+        self._records, self._news = [], News()
         self._lock, self._seen = threading.Lock(), 0
         self._generation = self._stopped = 0
 
@@ -115,6 +134,7 @@ class ModuleActor:
             brief.number, self._stage, plan, brief.link_delay, brief.batches
         )
         worker.after_message = self._after_message
+        worker.on_weights = self._on_weights
         if is_last:
             worker.on_report = self._on_report
             worker.losses = self._worker.losses if self._worker else {}
@@ -141,16 +161,15 @@ class ModuleActor:
                     return  # It hangs.
 
     def news(self):
-        """Returns what has happened since the last time.
+        """Returns the `News`."""
+        with self._lock:
+            news, self._news = self._news, News()
+            return news._replace(busy=self._busy(), idle=self._idle())
 
-        Returns:
-            Seconds since the present call began, 0 between calls; a list of
-            reports of the top, `(mini-batches, losses)`; and a `Snapshot`, if
-            there is a new one.
-        """
-        reports, self._reports = self._reports, []
-        snapshot, self._snapshot = self._snapshot, None
-        return self._busy(), reports, snapshot
+    def go_on(self, generation, minibatches):
+        """Lets the first worker begin what comes after an epoch's end."""
+        if self._generation == generation:
+            self._worker.box.put("go on", minibatches)
 
     def position(self, generation):
         """Returns that of the worker of a start, `None` if it never began."""
@@ -162,9 +181,9 @@ class ModuleActor:
         self._stage.finish()
         return self._stage.state()
 
-    def weights(self):
-        """Returns the weights of the moment, see `weights_of`."""
-        return weights_of(self._stage.part)
+    def set_weights(self, weights):
+        """Sets the weights, see `set_weights_of`."""
+        set_weights_of(self._stage.part, weights)
 
     def follow(self, learning_rate):
         self._stage.follow(learning_rate)
@@ -180,6 +199,11 @@ class ModuleActor:
         since = self._worker and self._worker.busy_since
         return time.perf_counter() - since if since else 0.0
 
+    def _idle(self):
+        if self._worker is None or self._has_ended.is_set():
+            return math.inf
+        return self._worker.box.idle()
+
     def _after_message(self):
         updates, every = self._worker.updates, self._brief.snapshot_every
         if updates // every > self._seen // every:
@@ -187,14 +211,22 @@ class ModuleActor:
                 one._replace(events=[], staleness=[])
                 for one in (*self._records, self._worker.record())
             ]
-            self._snapshot = Snapshot(
-                self._worker.position, self._stage.state(), joined(records)
-            )
+            state, position = self._stage.state(), self._worker.position
+            with self._lock:
+                snapshot = Snapshot(position, state, joined(records))
+                self._news = self._news._replace(snapshot=snapshot)
         self._seen = updates
 
     def _on_report(self, minibatches, losses):
-        losses = {job: float(loss) for job, loss in losses.items()}
-        self._reports.append((minibatches, losses))
+        told = minibatches, {job: float(one) for job, one in losses.items()}
+        with self._lock:
+            losses = (*self._news.losses, told)
+            self._news = self._news._replace(losses=losses)
+
+    def _on_weights(self, *told):
+        with self._lock:
+            weights = (*self._news.weights, told)
+            self._news = self._news._replace(weights=weights)
 
 
 def _through(modules, h):

@@ -6,6 +6,10 @@ from dni_lesson.models import DecoupledModel
 import keras
 import tensorflow as tf
 
+# Seconds, 32 years: the clocks of threads and of Ray take no more than some
+# hundred years.
+LONGEST = 1e9
+
 SCHEDULES = ("decoupled", "locked", "gpipe", "delayed")
 
 
@@ -38,12 +42,31 @@ def check_arrays(x, y):
             )
 
 
+def check_callbacks(callbacks):
+    """Raises a `ValueError` if these are no callbacks of Keras; returns them
+    as a list."""
+    given = keras.tree.flatten([] if callbacks is None else callbacks)
+    for one in given:
+        if not isinstance(one, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks`. Expected a list of Keras callbacks. "
+                f"Received: {one!r}"
+            )
+    return given
+
+
 def check_schedule(schedule, queue_size, microbatches, steps_per_execution):
-    """Raises a `ValueError` if this is no schedule of `fit_async`."""
+    """Returns the three numbers as Python's.
+
+    Raises:
+        ValueError: If this is no schedule of `fit_async`.
+    """
     check_choice("schedule", schedule, SCHEDULES)
-    check_int("queue_size", queue_size, at_least=1)
-    check_int("microbatches", microbatches, at_least=1)
-    check_int("steps_per_execution", steps_per_execution, at_least=1)
+    queue_size = check_int("queue_size", queue_size, at_least=1)
+    microbatches = check_int("microbatches", microbatches, at_least=1)
+    steps_per_execution = check_int(
+        "steps_per_execution", steps_per_execution, at_least=1
+    )
     if steps_per_execution > 1 and schedule != "decoupled":
         raise ValueError(
             "`steps_per_execution`. Expected 1, as only decoupled workers need "
@@ -55,6 +78,34 @@ def check_schedule(schedule, queue_size, microbatches, steps_per_execution):
             "`steps_per_execution`. Expected at most queue_size="
             f"{queue_size}. Received: {steps_per_execution}"
         )
+    return queue_size, microbatches, steps_per_execution
+
+
+class _MaskSeen(keras.layers.Layer):
+    """Keeps the mask of what it is called with, or `None`."""
+
+    def __init__(self):
+        super().__init__(autocast=False)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        self.mask = mask
+        return inputs
+
+
+def check_masks(parts, x):
+    """Raises a `ValueError` if a mask crosses a cut: messages carry none."""
+    h = x[:1]
+    for k, part in enumerate(parts[:-1], 1):
+        for module in part.modules:
+            h = module(h)
+        seen = _MaskSeen()
+        seen(h)
+        if seen.mask is not None:
+            raise ValueError(
+                "`modules`. Expected cuts that no mask crosses, as messages "
+                f"carry none. Received: a mask between workers {k} and {k + 1}"
+            )
 
 
 def devices_of(devices, parts, workers):

@@ -22,6 +22,7 @@ class Batches:
 
     Attributes:
         per_epoch: Integer, mini-batches in an epoch.
+        kind: Tuple, the dtypes and shapes of examples.
         shares: Array `(per_epoch,)`, how much of an epoch each of them is.
 
     Raises:
@@ -33,6 +34,7 @@ class Batches:
         if x.dtype.kind == "f":
             x = x.astype(keras.config.floatx(), copy=False)
         self._x, self._y, self._seed = x, y, seed
+        self.kind = x.dtype.str, x.shape[1:], y.dtype.str, y.shape[1:]
         self._size, self._parts = batch_size, microbatches
         self._together = together
         starts = np.arange(0, len(x), batch_size)

@@ -76,6 +76,27 @@ def make_briefs(job, nodes):
     ]
 
 
+def check_loadable(model):
+    """Checks that another process can load a model, before one is started.
+
+    Raises:
+        ValueError: If it cannot, as where a layer of one's own is not
+            registered.
+    """
+    try:
+        config = keras.saving.serialize_keras_object(model)
+        keras.saving.deserialize_keras_object(config)
+    except Exception as error:
+        # Keras tells of every layer around it, with its whole config.
+        innermost = str(error).rsplit("Exception encountered: ")[-1]
+        raise ValueError(
+            "`model`. Expected a model that Keras can save and load, with all "
+            "layers and functions of your own registered by "
+            "`keras.saving.register_keras_serializable()`. "
+            f"Received: {innermost.split('. ')[0]}"
+        ) from error
+
+
 def _saved(model):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.keras"

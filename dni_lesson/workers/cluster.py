@@ -6,12 +6,10 @@ time of the call. With one, `ray.init(address=...)` before the call or the
 environment variable `RAY_ADDRESS` says where it is.
 """
 
-import os
-
+from dni_lesson.workers.brief import check_loadable
 from dni_lesson.workers.crew import Crew, Killed
 from dni_lesson.workers.job import WorkerError
-
-import ray
+from dni_lesson.workers.starting import started
 
 
 def train_on_ray(job, on_report):
@@ -19,23 +17,16 @@ def train_on_ray(job, on_report):
 
     Args:
         job: `Job`.
-        on_report: See `run_on_threads`.
+        on_report: Function of the number of mini-batches that the top has done
+            and of their losses; returns whether to stop.
 
     Raises:
+        ValueError: If other processes cannot load the model.
+        ConnectionError: If there should be a cluster, and none answers.
         WorkerError: If a worker raised or hung, or was killed too often.
     """
-    is_ours = not ray.is_initialized()
-    if is_ours:
-        # Nobody is told that Ray is used.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # By itself Ray would look for a cluster that `ray start` has left here,
-        # and wait long for one that is gone.
-        ray.init(
-            os.environ.get("RAY_ADDRESS", "local"),
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
-    try:
+    check_loadable(job.model)
+    with started():
         crew = Crew(job)
         try:
             crew.start()
@@ -49,6 +40,3 @@ def train_on_ray(job, on_report):
             ) from killed
         finally:
             crew.end()
-    finally:
-        if is_ours:
-            ray.shutdown()

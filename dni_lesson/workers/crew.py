@@ -1,15 +1,26 @@
 """The actors of one run: started, looked after, started again."""
 
 import contextlib
+import math
 
 from dni_lesson.workers.actor import ModuleActor, Snapshot
 from dni_lesson.workers.brief import make_briefs
-from dni_lesson.workers.job import WorkerError, joined
+from dni_lesson.workers.ends import Gathering
+from dni_lesson.workers.job import (
+    WorkerError,
+    joined,
+    waiting_for_each_other,
+)
 from dni_lesson.workers.placement import set_weights_of
 from dni_lesson.workers.places import places
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import (
+    GetTimeoutError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 RESTARTS = 3  # of all actors together, in one run
@@ -38,6 +49,8 @@ class Crew:
         self._records = {number: [] for number in self._numbers}
         self._lost = dict.fromkeys(self._numbers, 0)
         self._repeated = dict.fromkeys(self._numbers, 0)
+        self._ends = Gathering(job.plan, len(job.parts))
+        self._idle, self._last = {}, {}
 
     def start(self):
         for number in self._numbers:
@@ -71,15 +84,21 @@ class Crew:
     def end(self):
         """Brings the weights into the model and ends the actors."""
         for number, actor in self._actors.items():
-            try:
-                self._stop(number)
-                state = self._ask(number, "state")
-            except (Killed, WorkerError, RayTaskError):
-                known = self._snapshots.get(number)
-                state = known and known.state
-            if state:
-                set_weights_of(self._job.parts[number - 1], state[1])
+            known = self._snapshots.get(number)
+            # Who is not yet ready has nothing to tell, and is not waited for.
+            if known:
+                weights = self._last_state(number, known.state)[1]
+                set_weights_of(self._job.parts[number - 1], weights)
             ray.kill(actor)
+
+    def _last_state(self, number, known):
+        try:
+            self._stop(number)
+            if number in self._last:
+                self._ask(number, "set_weights", self._last[number])
+            return self._ask(number, "state")
+        except (Killed, WorkerError, RayTaskError):
+            return known
 
     def _make(self, number):
         # To start again anywhere is better than not at all: its machine may be
@@ -104,6 +123,8 @@ class Crew:
         try:
             ray.get(self._actors[number].ready.remote(), timeout=START_PATIENCE)
         except RayError as error:
+            if number in self._snapshots and isinstance(error, RayActorError):
+                raise Killed(number) from error  # It may start once more.
             raise WorkerError(
                 f"Module {number} could not start: {error}", number
             ) from error
@@ -140,25 +161,32 @@ class Crew:
             ended, _ = ray.wait(list(running), timeout=LOOK_EVERY)
             for call in ended:
                 self._look_at_end(running.pop(call), call)
-            reports = [self._news(number) for number in self._numbers][-1]
-            if reports and self._report(reports, on_report):
+            for number in self._numbers:
+                self._news(number)
+            self._look_for_waiting()
+            whole = self._ends.whole()
+            if any(self._report(*told, on_report) for told in whole):
                 for number in self._numbers:
                     self._stop(number)
 
-    def _report(self, reports, on_report):
-        """Tells of epochs, with the weights of the moment in the model."""
+    def _report(self, minibatches, losses, weights, on_report):
+        """Tells of an epoch, with the weights of its end in the model."""
+        for part, its in zip(self._job.parts, weights, strict=False):
+            set_weights_of(part, its)
+        if on_report(minibatches, losses):
+            self._last = dict(enumerate(weights, 1))
+            return True
+        if not weights:
+            return False
         # Who was killed just now is noticed at the next look.
-        for number in self._numbers:
-            with contextlib.suppress(Killed):
-                weights = self._ask(number, "weights")
-                set_weights_of(self._job.parts[number - 1], weights)
-        ends = any(on_report(*report) for report in reports)
         rate = self._job.learning_rate()
-        if rate is not None:
-            for number in self._numbers:
-                with contextlib.suppress(Killed):
-                    self._ask(number, "follow", rate)
-        return ends
+        for number in self._numbers if rate is not None else ():
+            with contextlib.suppress(Killed):
+                self._ask(number, "follow", rate)
+        with contextlib.suppress(Killed):
+            until = self._job.plan.end_after(minibatches)
+            self._ask(1, "go_on", self._generation, until)
+        return False
 
     def _look_at_end(self, number, call):
         try:
@@ -173,18 +201,31 @@ class Crew:
             raise Killed(number) from error
 
     def _news(self, number):
-        """Returns the reports of an actor; keeps its snapshot."""
-        busy, reports, snapshot = self._ask(number, "news")
-        if snapshot:
-            self._snapshots[number] = snapshot
-        if busy > self._job.step_timeout:
+        """Keeps what an actor tells, and returns it."""
+        news = self._ask(number, "news")
+        if news.snapshot:
+            self._snapshots[number] = news.snapshot
+        for told in news.losses:
+            self._ends.add_losses(*told)
+        for minibatches, weights in news.weights:
+            self._ends.add_weights(minibatches, number, weights)
+        self._idle[number] = news.idle
+        if news.busy > self._job.step_timeout:
             raise WorkerError(
                 f"Module {number} hangs: a call has not returned for "
                 f"step_timeout={self._job.step_timeout} s. Updates that were "
                 "finished are kept in the model",
                 number,
             )
-        return reports
+        return news
+
+    def _look_for_waiting(self):
+        limit, (number, idle) = (
+            self._job.step_timeout,
+            min(self._idle.items(), key=lambda one: one[1]),
+        )
+        if limit < idle < math.inf:
+            raise waiting_for_each_other(number, limit)
 
     def _recover(self, dead):
         """Starts killed actors again; returns from where all go on.

@@ -1,6 +1,7 @@
 """One call: train a model with one worker per module."""
 
 from dni_lesson.checks import (
+    check_bool,
     check_choice,
     check_examples,
     check_int,
@@ -8,13 +9,18 @@ from dni_lesson.checks import (
     check_positive,
 )
 from dni_lesson.workers.arguments import (
+    LONGEST,
     check_arrays,
+    check_callbacks,
+    check_masks,
     check_model,
     check_schedule,
     devices_of,
 )
 from dni_lesson.workers.batches import Batches
+from dni_lesson.workers.claim import claimed
 from dni_lesson.workers.history import AsyncHistory
+from dni_lesson.workers.interrupts import held_interrupts
 from dni_lesson.workers.job import Job, Plan
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.threads import train_on_threads
@@ -69,7 +75,8 @@ def fit_async(
     the end, also after an error or Ctrl-C. Optimizers start afresh at each
     call. `global_clipnorm` sees one worker's weights only, and
     `exclude_from_weight_decay` has no effect. Compiled metrics are not
-    computed: use `evaluate`.
+    computed: use `evaluate`. With threads, what is compiled is kept with the
+    model for later calls of the same kind, until the model is compiled again.
 
     Args:
         model: A built and compiled `DecoupledModel`, not in float16. Of what
@@ -95,10 +102,13 @@ def fit_async(
             modules of each. Default: a worker for each module between
             interfaces. Interfaces inside a worker act as in `fit`.
         callbacks: List of Keras callbacks. They are told of the beginning and
-            the end of training and of the epochs of the last module, with
-            `"loss"`; other modules may be ahead then. A learning rate that
-            they set reaches the workers after the epoch; weights that they set
-            last only at the end of training. Default `None`.
+            the end of training and of epochs, with `"loss"`, each as one
+            execution. Then the model has the weights that every module had at
+            the epoch's end. Until they have answered, at most `queue_size - 1`
+            mini-batches of the next one begin; threads pause as long. A
+            learning rate that they set reaches the workers then; weights that
+            they set last only at the end of training. If they stop it, the
+            model keeps the weights that they saw. Default `None`.
         seed: Integer >= 0, of the order of the examples. Default `0`.
         shuffle: Boolean; a new random order in each epoch. Default `True`.
         in_turn: Boolean: workers take messages in a fixed order, first
@@ -118,7 +128,8 @@ def fit_async(
             on a CPU workers then share its threads, see `worker_devices`. Only
             for threads; with Ray each worker has a GPU if there are enough.
         step_timeout: Float > 0, seconds after which a call of a worker counts
-            as hanging. Default `60.0`.
+            as hanging, and all workers as waiting for each other if no message
+            has been on its way as long. Default `60.0`.
         snapshot_every: Integer >= 1, updates between two snapshots of a module.
             A module whose Ray process is killed starts again from its last
             one, up to three times in a run. Default `100`.
@@ -127,10 +138,12 @@ def fit_async(
         `AsyncHistory`.
 
     Raises:
-        ValueError: If an argument is out of its range; before training.
+        ValueError: If an argument is out of its range, or another call trains
+            weights of the model; before training.
         ImportError: If `workers="ray"` and Ray is not installed.
-        WorkerError: If a worker raised or hung, or was killed too often; it
-            names the module.
+        ConnectionError: If no cluster answers at the address in `RAY_ADDRESS`.
+        WorkerError: If a worker raised or hung, or was killed too often, or
+            all wait for each other; it names the module.
 
     Example:
 
@@ -140,17 +153,23 @@ def fit_async(
     """
     check_model(model)
     check_arrays(x, y)
-    check_schedule(schedule, queue_size, microbatches, steps_per_execution)
+    queue_size, microbatches, steps_per_execution = check_schedule(
+        schedule, queue_size, microbatches, steps_per_execution
+    )
     check_choice("workers", workers, ("threads", "ray"))
-    check_int("seed", seed, at_least=0)
-    check_int("epochs", epochs, at_least=1)
-    check_int("batch_size", batch_size, at_least=1)
-    check_not_negative("link_delay", link_delay)
-    check_positive("step_timeout", step_timeout)
-    check_int("snapshot_every", snapshot_every, at_least=1)
+    seed = check_int("seed", seed, at_least=0)
+    epochs = check_int("epochs", epochs, at_least=1)
+    batch_size = check_int("batch_size", batch_size, at_least=1)
+    snapshot_every = check_int("snapshot_every", snapshot_every, at_least=1)
+    shuffle = check_bool("shuffle", shuffle)
+    in_turn = check_bool("in_turn", in_turn)
+    link_delay = check_not_negative("link_delay", link_delay, LONGEST)
+    step_timeout = check_positive("step_timeout", step_timeout, LONGEST)
+    callbacks = check_callbacks(callbacks)
     x, y = check_examples(model, x, y)
     parts = partition(model, schedule, modules)
-    size = int(microbatches) if schedule == "gpipe" else 1
+    check_masks(parts, x)
+    size = microbatches if schedule == "gpipe" else 1
     order = seed if shuffle else None
     together = steps_per_execution if steps_per_execution > 1 else None
     batches = Batches(x, y, batch_size, size, order, together)
@@ -161,6 +180,7 @@ def fit_async(
         in_turn=in_turn,
         report_every=batches.per_epoch,
         together=together is not None,
+        holds=bool(callbacks),
     )
     job = Job(
         model,
@@ -173,11 +193,12 @@ def fit_async(
         step_timeout,
         snapshot_every,
     )
-    told = Told(job, callbacks, epochs)
-    try:
-        records = _trainer(workers)(job, told.epoch_ended)
-    finally:
-        told.ended()
+    with claimed(model):
+        told = Told(job, callbacks, epochs)
+        try:
+            records = _trainer(workers)(job, told.epoch_ended)
+        finally:
+            told.ended()
     return AsyncHistory(records, told.losses)
 
 
@@ -185,7 +206,8 @@ def _trainer(workers):
     if workers == "threads":
         return train_on_threads
     try:
-        from dni_lesson.workers.cluster import train_on_ray
+        with held_interrupts():
+            from dni_lesson.workers.cluster import train_on_ray
     except ImportError as error:
         raise ImportError(
             '`workers`. Expected Ray for workers="ray". Install it: '

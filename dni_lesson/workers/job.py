@@ -20,6 +20,10 @@ class Plan(NamedTuple):
         first: Integer, mini-batches that are left out, as they are done.
         together: Boolean, whether a message is about several mini-batches; its
             job is then the first of them.
+        holds: Boolean, whether somebody looks at the weights at the end of an
+            epoch, `report_every` mini-batches. Workers then tell them, and of
+            the next epoch at most `window - 1` mini-batches begin before
+            the first worker gets the message `"go on"`.
     """
 
     minibatches: int
@@ -29,6 +33,11 @@ class Plan(NamedTuple):
     report_every: int = 1
     first: int = 0
     together: bool = False
+    holds: bool = False
+
+    def end_after(self, minibatches):
+        """Returns at which mini-batch the epoch ends that is then under way."""
+        return (minibatches // self.report_every + 1) * self.report_every
 
 
 class Record(NamedTuple):
@@ -95,6 +104,16 @@ class Job(NamedTuple):
         """
         rate = self.model.optimizer.get_config()["learning_rate"]
         return rate if isinstance(rate, float) else None
+
+
+def waiting_for_each_other(module, step_timeout):
+    """Returns a `WorkerError` for workers of whom none can go on."""
+    return WorkerError(
+        f"Module {module} and all others wait, and no message has been on its "
+        f"way for step_timeout={step_timeout} s. Updates that were finished "
+        "are kept in the model",
+        module,
+    )
 
 
 class WorkerError(RuntimeError):

@@ -66,7 +66,7 @@ class TrueGradient(Worker):
         self._send_down(job, below)
 
     def _learn(self, job, residuals, g):
-        if self._plan.microbatches == 1:
+        if self.plan.microbatches == 1:
             below = self._stage.update(residuals, g)
             self.updates += 1
             return below
@@ -103,8 +103,8 @@ class Top(TrueGradient):
         learn = self._learn_top
         g = self._timed("backward", job, learn, job, h, y, count=count)
         self._send_down(job, g)
-        done, rest = divmod(job + count, self._plan.microbatches)
-        if rest == 0 and done % self._plan.report_every == 0:
+        done, rest = divmod(job + count, self.plan.microbatches)
+        if rest == 0 and done % self.plan.report_every == 0:
             losses, self.losses = self.losses, {}
             self.on_report(done, losses)
 
@@ -112,12 +112,12 @@ class Top(TrueGradient):
         return math.inf
 
     def _learn_top(self, job, h, y):
-        if self._plan.microbatches == 1:
+        if self.plan.microbatches == 1:
             loss, below = self._stage.update(h, y)
             self.updates += self._count(h)
         else:
             loss, below, gradients = self._stage.backward(h, y)
             self._sum_up(job, gradients)
-        losses = tf.unstack(loss) if self._plan.together else [loss]
+        losses = tf.unstack(loss) if self.plan.together else [loss]
         self.losses.update(enumerate(losses, job))
         return below

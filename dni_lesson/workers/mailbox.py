@@ -24,6 +24,7 @@ class Mailbox:
 
     def __init__(self, delay, kinds):
         self._delay, self._is_stopped = delay, False
+        self._idle_since = None
         self._change = threading.Condition()
         self._messages = {kind: collections.deque() for kind in kinds}
 
@@ -32,6 +33,7 @@ class Mailbox:
         with self._change:
             due = time.perf_counter() + self._delay
             self._messages[kind].append((due, message))
+            self._idle_since = None
             self._change.notify()
 
     def take(self, kinds, newest=None, wait=True):
@@ -48,19 +50,32 @@ class Mailbox:
             Stopped: If `stop` was called.
         """
         with self._change:
-            while True:
-                if self._is_stopped:
-                    raise Stopped
-                now = time.perf_counter()
-                for kind in kinds:
-                    messages = self._messages[kind]
-                    if messages and messages[0][0] <= now:
-                        return kind, _pop(messages, now, kind == newest)
-                if not wait:
-                    return None
-                dues = [self._messages[kind] for kind in kinds]
-                dues = [messages[0][0] for messages in dues if messages]
-                self._change.wait(min(dues) - now if dues else None)
+            try:
+                return self._take(kinds, newest, wait)
+            finally:
+                self._idle_since = None
+
+    def idle(self):
+        """Returns for how many seconds somebody has waited here, without a
+        message on its way."""
+        since = self._idle_since
+        return 0.0 if since is None else time.perf_counter() - since
+
+    def _take(self, kinds, newest, wait):
+        while True:
+            if self._is_stopped:
+                raise Stopped
+            now = time.perf_counter()
+            for kind in kinds:
+                messages = self._messages[kind]
+                if messages and messages[0][0] <= now:
+                    return kind, _pop(messages, now, kind == newest)
+            if not wait:
+                return None
+            dues = [self._messages[kind] for kind in kinds]
+            dues = [messages[0][0] for messages in dues if messages]
+            self._idle_since = None if dues else self._idle_since or now
+            self._change.wait(min(dues) - now if dues else None)
 
     def stop(self):
         """Ends all waiting, now and later."""

@@ -1,6 +1,7 @@
 """Which modules go to which worker."""
 
 import functools
+import itertools
 from typing import NamedTuple
 
 from dni_lesson.checks import is_int
@@ -109,7 +110,8 @@ def _interfaces_at(model, cuts):
 
 def _ends(model, cuts, sizes):
     fits = sizes and all(is_int(size) and size >= 1 for size in sizes)
-    ends = [sum(sizes[: k + 1]) for k in range(len(sizes))] if fits else []
+    # Integers of NumPy would overflow.
+    ends = list(itertools.accumulate(map(int, sizes))) if fits else []
     if not fits or ends[-1] != len(model.modules) or set(ends[:-1]) - set(cuts):
         raise ValueError(
             f"`modules`. Expected sizes with the sum {len(model.modules)} that "
@@ -124,6 +126,7 @@ def _balanced_ends(model, cuts, workers):
             "`modules`. Expected the number of workers, an integer from 1 to "
             f"{len(cuts) + 1} for this model. Received: modules={workers!r}"
         )
+    workers = int(workers)
     sizes = [
         sum(one.count_params() for one in stage if one is not None)
         for stage in model.stages()

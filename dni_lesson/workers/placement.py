@@ -60,7 +60,7 @@ def worker_devices(count):
         model.compile("adam", loss)
         dni.fit_async(model, x, y, modules=2, devices=devices)
     """
-    check_int("count", count, at_least=1)
+    count = check_int("count", count, at_least=1)
     cpu = tf.config.list_physical_devices("CPU")[0]
     each = [tf.config.LogicalDeviceConfiguration()] * count
     try:

@@ -38,6 +38,9 @@ def split_pass(
         to which the other ones, penalties, are added with the gradient one. It
         returns the gradient of the first input (or `None`) and the list of
         those of the variables.
+
+    Raises:
+        ValueError: If there is a loop in `run`.
     """
     graph = {}
 
@@ -105,6 +108,13 @@ def _trace(run, inputs, variables, states, given, keep_weights, input_gradient):
     )
     gradients = [tf.convert_to_tensor(one) for one in gradients]
     above = outputs[0].graph.get_operations()[len(below) :]
+    loops = [one.name for one in above if one.type.endswith("While")]
+    if loops:
+        raise ValueError(
+            "`model`. Expected no loop in the layers of a worker, whose two "
+            "passes are two calls: give recurrent layers `unroll=True`. "
+            f"Received: {', '.join(loops)}"
+        )
     residuals = _residuals(below, above, keep_weights)
     return outputs, left, arriving, gradients, residuals
 

@@ -1,5 +1,7 @@
 """What every worker has: a part of the network and its compiled calls."""
 
+import contextlib
+
 from dni_lesson.workers.calls import compiled, one_by_one
 from dni_lesson.workers.placement import (
     copied,
@@ -26,7 +28,8 @@ class Stage:
             of which the part and its predictor each get a clone.
         synthetic: Boolean, whether interfaces act.
         microbatches: Integer >= 1, parts of a mini-batch. Default `1`.
-        keep_weights: Boolean, see `split_pass`. Default `False`.
+        keep_weights: Boolean, see `split_pass`; without XLA always. Default
+            `False`.
         device: String, a TensorFlow device to which the part's weights are
             copied and where it runs. Default `None`: where the weights are.
         together: Boolean, whether a call gets several mini-batches, which have
@@ -51,7 +54,11 @@ class Stage:
         self._original, self._device, self.together = part, device, together
         self.part = part if device is None else copied(part, device)
         self.model, self.synthetic = model, synthetic
-        self.microbatches, self.keep_weights = microbatches, keep_weights
+        self.microbatches = microbatches
+        # TensorFlow's optimizer of graphs may drop the order of a read and a
+        # later write, and a gradient then sees its own update. XLA reads before
+        # it writes; without it, no call may read anew what it updates.
+        self.keep_weights = keep_weights or not model.jit_compile
         layers = [*self.part.modules]
         if synthetic:
             layers += [one for one in self.part.inner if one is not None]
@@ -95,14 +102,42 @@ class Stage:
             for variable, value in zip(held, before, strict=True):
                 variable.assign(value)
 
-    def show(self):
-        """Brings the weights of the moment into the model."""
-        if self._device is not None:
-            set_weights_of(self._original, weights_of(self.part))
+    def knows(self, h):
+        """Returns whether there are calls for batches as large as `h`."""
+        return self._size(h) in {size for _, size in self._calls}
 
-    def finish(self):
+    def begin(self):
+        """Goes back to how a new stage of the model as it is would be."""
+        if self._device is not None:
+            set_weights_of(self.part, weights_of(self._original))
+        of = (self.variables, self.predictor_variables)
+        with self.on_device():
+            for optimizer, variables in zip(self.optimizers, of, strict=True):
+                new = _clone(self.model.optimizer, variables)
+                for one, value in zip(
+                    optimizer.variables, new.variables, strict=True
+                ):
+                    one.assign(value)
+
+    @contextlib.contextmanager
+    def shown(self, weights):
+        """Shows these weights in the model, until the context ends."""
+        live = weights_of(self._original)
+        set_weights_of(self._original, weights)
+        try:
+            yield
+        finally:
+            set_weights_of(self._original, live)
+
+    def finish(self, weights=None):
         """Brings the weights into the model, averages where an optimizer has
-        them."""
+        them.
+
+        Args:
+            weights: As from `weights_of`. Default: those of the moment.
+        """
+        if weights is not None:
+            set_weights_of(self.part, weights)
         for optimizer, variables in zip(
             self.optimizers,
             (self.variables, self.predictor_variables),
@@ -111,7 +146,8 @@ class Stage:
             # Before the first update averages are zero.
             if variables and int(optimizer.iterations) > 0:
                 optimizer.finalize_variable_values(variables)
-        self.show()
+        if self._device is not None:
+            set_weights_of(self._original, weights_of(self.part))
 
     def follow(self, learning_rate):
         """Sets the learning rate of both optimizers."""

@@ -34,16 +34,29 @@ def make_stages(
             device is prescribed.
         together: Boolean, see `Stage`. Default `False`.
     """
-    stages = [
+    stages = new_stages(model, parts, schedule, microbatches, devices, together)
+    compile_stages(stages, examples)
+    return stages
+
+
+def new_stages(
+    model, parts, schedule, microbatches=1, devices=None, together=False
+):
+    """Returns one stage per part, not yet compiled, see `make_stages`."""
+    return [
         make_stage(part, model, schedule, microbatches, device, together)
         for part, device in zip(
             parts, devices or [None] * len(parts), strict=True
         )
     ]
+
+
+def compile_stages(stages, examples):
+    """Compiles the stages for batch sizes that they do not know yet."""
     for h, labels in examples:
-        for stage in stages:
-            h = stage.compile(h, labels)
-    return stages
+        if not all(stage.knows(h) for stage in stages):
+            for stage in stages:
+                h = stage.compile(h, labels)
 
 
 def make_stage(

@@ -6,14 +6,17 @@ those of its part: an update that is finished is in the model, whatever happens
 to other workers.
 """
 
+import contextlib
 import queue
 import threading
 import time
 import traceback
 
-from dni_lesson.workers.job import WorkerError
+from dni_lesson.workers.ends import Gathering
+from dni_lesson.workers.job import WorkerError, waiting_for_each_other
+from dni_lesson.workers.kept import stages_of
 from dni_lesson.workers.mailbox import Stopped
-from dni_lesson.workers.team import make_stages, make_team
+from dni_lesson.workers.team import make_team
 
 
 def train_on_threads(job, on_report):
@@ -26,35 +29,53 @@ def train_on_threads(job, on_report):
     Raises:
         WorkerError: If a worker raised or hung.
     """
-    stages = make_stages(
-        job.model,
-        job.parts,
-        job.schedule,
-        job.batches.examples(),
-        job.plan.microbatches,
-        job.devices,
-        job.plan.together,
-    )
+    with stages_of(job) as stages:
+        return _train(job, stages, on_report)
+
+
+def _train(job, stages, on_report):
     team = make_team(
         stages, job.schedule, job.plan, job.link_delay, job.batches
     )
+    last = [None] * len(stages)
 
-    def report(minibatches, losses):
-        for stage in stages:
-            stage.show()
-        ends = on_report(minibatches, losses)
-        rate = job.learning_rate()
-        if rate is not None:
-            for stage in stages:
-                stage.follow(rate)
+    def report(minibatches, losses, weights):
+        if not job.plan.holds:
+            return on_report(minibatches, losses)
+        with paused(team, job.step_timeout), contextlib.ExitStack() as shown:
+            for stage, its in zip(stages, weights, strict=True):
+                shown.enter_context(stage.shown(its))
+            ends = on_report(minibatches, losses)
+            rate = job.learning_rate()
+            if rate is not None:
+                for stage in stages:
+                    stage.follow(rate)
+        if ends:
+            last[:] = weights
+        team[0].box.put("go on", job.plan.end_after(minibatches))
         return ends
 
     try:
         run_on_threads(team, job.step_timeout, report)
     finally:
-        for stage in stages:
-            stage.finish()
+        for stage, weights in zip(stages, last, strict=True):
+            stage.finish(weights)
     return [worker.record() for worker in team]
+
+
+@contextlib.contextmanager
+def paused(workers, step_timeout):
+    """Lets all workers pause between two messages.
+
+    Raises:
+        WorkerError: If one hangs.
+    """
+    with contextlib.ExitStack() as held:
+        for worker in workers:
+            while not worker.turn.acquire(timeout=_look_every(step_timeout)):
+                _look_for_hanging(workers, step_timeout)
+            held.callback(worker.turn.release)
+        yield
 
 
 def run_on_threads(workers, step_timeout, on_report):
@@ -63,15 +84,16 @@ def run_on_threads(workers, step_timeout, on_report):
     Args:
         workers: List of `Worker`, the last one a `Top`.
         step_timeout: Float, seconds after which a call counts as hanging.
-        on_report: Function of the number of mini-batches that the top has
-            done and of their losses, see `Top`, called in this thread; returns
-            whether to stop.
+        on_report: Function of what `Gathering.whole` yields, called in this
+            thread; returns whether to stop.
 
     Raises:
         WorkerError: If a worker raised or hung; the others have been ended.
     """
     reports = queue.SimpleQueue()
-    workers[-1].on_report = lambda *told: reports.put(("report", None, told))
+    for worker in workers:
+        worker.on_weights = _teller(reports, "weights", worker)
+    workers[-1].on_report = _teller(reports, "losses", workers[-1])
     threads = [
         threading.Thread(
             target=_run, args=(worker, reports), name=_name(worker), daemon=True
@@ -102,16 +124,21 @@ def _run(worker, reports):
         reports.put(("error", worker, error))
 
 
+def _teller(reports, kind, worker):
+    return lambda *told: reports.put((kind, worker, told))
+
+
 def _attend(workers, reports, step_timeout, on_report):
-    running = len(workers)
-    while running:
+    working, ends = list(workers), Gathering(workers[0].plan, len(workers))
+    while working:
         try:
-            kind, worker, what = reports.get(timeout=min(step_timeout / 4, 1))
+            kind, worker, what = reports.get(timeout=_look_every(step_timeout))
         except queue.Empty:
-            _look_for_hanging(workers, step_timeout)
+            _look_for_hanging(working, step_timeout)
+            _look_for_waiting(working, step_timeout)
             continue
         if kind == "end":
-            running -= 1
+            working.remove(worker)
         elif kind == "error":
             told = "".join(traceback.format_exception_only(what)).strip()
             raise WorkerError(
@@ -119,7 +146,12 @@ def _attend(workers, reports, step_timeout, on_report):
                 "finished are kept in the model",
                 worker.number,
             ) from what
-        elif on_report(*what):
+        elif kind == "weights":
+            minibatches, weights = what
+            ends.add_weights(minibatches, worker.number, weights)
+        else:
+            ends.add_losses(*what)
+        if any(on_report(*whole) for whole in ends.whole()):
             return
 
 
@@ -132,6 +164,16 @@ def _look_for_hanging(workers, step_timeout):
                 "are kept in the model",
                 worker.number,
             )
+
+
+def _look_for_waiting(working, step_timeout):
+    waits = [worker.box.idle() for worker in working]
+    if min(waits) > step_timeout:
+        raise waiting_for_each_other(working[0].number, step_timeout)
+
+
+def _look_every(step_timeout):
+    return min(step_timeout / 4, 1)
 
 
 def _hangs(worker, step_timeout):

@@ -9,6 +9,9 @@ import numpy as np
 class Told:
     """Tells callbacks, in the thread of the caller, how far training is.
 
+    An epoch is told as Keras tells of steps that are one execution: its first
+    mini-batch begins, then its last one ends.
+
     Args:
         job: `Job`.
         callbacks: List of Keras callbacks, or `None`.
@@ -30,7 +33,7 @@ class Told:
             steps=job.plan.report_every,
         )
         self._callbacks.on_train_begin()
-        self._callbacks.on_epoch_begin(0)
+        self._begin(0)
 
     def epoch_ended(self, minibatches, losses):
         """Tells of an epoch; returns whether training is to stop.
@@ -46,13 +49,19 @@ class Told:
         unheard = [math.nan] * (epoch - len(self.losses))
         for loss in [*unheard, self._mean(losses)]:
             self.losses.append(loss)
-            done = len(self.losses)
-            self._callbacks.on_epoch_end(done - 1, {"loss": loss})
+            done, logs = len(self.losses), {"loss": loss}
+            last = self._plan.report_every - 1
+            self._callbacks.on_train_batch_end(last, logs)
+            self._callbacks.on_epoch_end(done - 1, logs)
             if self._model.stop_training:
                 return True
             if done < self._epochs:
-                self._callbacks.on_epoch_begin(done)
+                self._begin(done)
         return False
+
+    def _begin(self, epoch):
+        self._callbacks.on_epoch_begin(epoch)
+        self._callbacks.on_train_batch_begin(0)
 
     def _mean(self, losses):
         # Micro-batches add up to the loss of their mini-batch. All are there

@@ -63,11 +63,11 @@ class FunctionLoss(keras.losses.Loss):
 
 
 def _loss(model, y, prediction):
-    loss = keras.losses.get(model.loss)
+    loss = model.only_loss
     if not isinstance(loss, keras.losses.Loss):
         loss = FunctionLoss(loss)
     # As Keras: the sum of a `Loss` that does not reduce.
-    return ops.sum(loss(y, prediction))
+    return model.loss_factor * ops.sum(loss(y, prediction))
 
 
 def _loss_share(model, h, parts):
