@@ -150,7 +150,7 @@ class RacePanel(Panel):
             self._training.pause()
 
     def stop(self):
-        """Ends the race after the present turn."""
+        """Stops the race after the present turn; Run goes on from there."""
         if self.state in ("running", "paused"):
             self.say("Stopping.")
             self._training.stop()
