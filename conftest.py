@@ -15,6 +15,7 @@ LONGEST_FIRST = (
     "notebooks/05_is_it_faster.ipynb",
     "notebooks/06_really_asynchronous.ipynb",
     "notebooks/03_decoupled_layer.ipynb",
+    "tests/test_browser_playground.py",
     "tests/test_workers_fit.py",
     "tests/test_nbval_mends.py",
     "tests/test_benchmark_running.py",

@@ -2,8 +2,6 @@
 
 from dni_lesson.benchmark.experiment import Experiment
 from dni_lesson.benchmark.results import COLUMNS
-from dni_lesson.exercises import EXERCISES
-from dni_lesson.exercises.exercise import report
 
 import keras
 import numpy as np
@@ -140,20 +138,6 @@ def _forward(modules, h):
     for module in modules:
         h = module(h, training=True)
     return h
-
-
-def assert_accepted(name, answer):
-    """The exercise takes the answer as right."""
-    told = report(EXERCISES[name], answer)
-    assert told.startswith(f"Exercise {name}: right."), told
-
-
-def assert_refused(name, answer, message):
-    """The exercise says what is wrong with the answer, and gives a hint."""
-    told = report(EXERCISES[name], answer)
-    assert told.startswith(f"Exercise {name}: not yet.")
-    assert message in told
-    assert "Hint" in told
 
 
 def two_arms_and_a_control(p):

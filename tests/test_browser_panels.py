@@ -5,11 +5,10 @@ import re
 
 import browser
 import pytest
-from nbformat import v4
+from panel_page import Page
 
 pytestmark = browser.MARKS
 
-SECONDS = 40  # Only a broken panel needs as many.
 LOCKING = "from dni_lesson.panels import LockingPanel\nLockingPanel()"
 FILM = "from dni_lesson.panels import PredictionPanel\nPredictionPanel()"
 EVERY = (
@@ -59,7 +58,6 @@ UNNAMED = """panel => [...panel.querySelectorAll(
     || one.closest('.jupyter-widgets').querySelector('label, .widget-label')
         ?.textContent.trim()))
   .map(one => one.outerHTML)"""
-CHANGED = "([panel, old]) => panel.querySelector('img').src !== old"
 # Whether what is live lies exactly on the picture of the axes.
 COVERS = """panel => {
   const [below, above] = ['img', '.dni-live svg'].map(
@@ -67,71 +65,6 @@ COVERS = """panel => {
   return below && above && below.width > 0
     && ['x', 'y', 'width', 'height'].every(
       side => Math.abs(below[side] - above[side]) < 1) }"""
-
-
-class Page:
-    """A notebook whose code cells show panels.
-
-    Args:
-        chromium, server, root: The fixtures.
-        name: String, of the notebook.
-        *sources: Strings, its code cells.
-    """
-
-    def __init__(self, chromium, server, root, name, *sources):
-        cells = [v4.new_code_cell(source) for source in sources]
-        browser.store(cells, root / f"{name}.ipynb")
-        self._where = chromium, server, root, f"{name}.ipynb"
-        self.open()
-
-    def open(self):
-        """Opens the notebook in a page of its own."""
-        self.lab = browser.Lab(*self._where)
-        self.page = self.lab.page
-        self.page.set_default_timeout(SECONDS * 1000)
-        self.look_at(0)
-
-    def cell(self, index):
-        return self.page.locator(".jp-CodeCell").nth(index)
-
-    def look_at(self, index):
-        """Makes the panel of a cell the one that is spoken of below."""
-        self.panel = self.cell(index).locator(".dni-panel").first
-
-    def run(self, index=0):
-        return self.lab.run_cell(index)
-
-    def wait_for(self, text):
-        self.panel.locator("p", has_text=text).wait_for()
-
-    def press(self, name):
-        """Presses a button of the panel with the keyboard."""
-        self.panel.get_by_role("button", name=name, exact=True).focus()
-        self.page.keyboard.press("Enter")
-
-    def control(self, label):
-        return self.panel.locator(".widget-inline-hbox", has_text=label).first
-
-    def picture(self):
-        return self.panel.locator("img").first.get_attribute("src")
-
-    def wait_for_other_picture(self, old):
-        self.page.wait_for_function(
-            CHANGED, arg=[self.panel.element_handle(), old]
-        )
-
-    def count_pictures(self, at_least):
-        self.panel.evaluate(browser.COUNT_PICTURES)
-        self.page.wait_for_function(f"window.pictures >= {at_least}")
-
-    def finish(self, screenshot):
-        self.panel.scroll_into_view_if_needed()
-        self.lab.screenshot(screenshot)
-        self.lab.assert_quiet()
-
-    def close(self, screenshot):
-        self.finish(screenshot)
-        self.lab.close()
 
 
 @pytest.fixture

@@ -1,65 +1,195 @@
-"""Right answers to lesson 06 are accepted, wrong ones get a telling hint."""
+"""Right forms of answers to lesson 06 are accepted, slips get a hint."""
 
-from dni_lesson.cuts import join
-from dni_lesson.exercises import EXERCISES
+from dni_lesson.cuts import best_cut, join
+from dni_lesson.exercises import lesson_06
 from dni_lesson.speed import max_speedup, step_time
 from dni_lesson.timetable import timetable
 
-import helpers
+import judging
+import numpy as np
 import pytest
 
 
-def fastest_cut(forward, backward, predictor, schedule="decoupled"):
-    def step(cut):
-        workers = join(cut, forward, backward, predictor)
-        return step_time(timetable(schedule, *workers, minibatches=40))
+def step(cut, costs, joined=join, schedule="decoupled"):
+    workers = joined(cut, *costs)
+    return step_time(timetable(schedule, *workers, minibatches=40))
 
-    layers = len(forward)
-    return min(([k, layers - k] for k in range(1, layers)), key=step)
+
+def cuts(layers):
+    return [[k, layers - k] for k in range(1, layers)]
+
+
+def fastest_cut(*costs, **how):
+    return min(cuts(len(costs[0])), key=lambda cut: step(cut, costs, **how))
+
+
+def last_of_the_fastest(*costs):
+    return min(reversed(cuts(len(costs[0]))), key=lambda cut: step(cut, costs))
+
+
+def joined_by_hand(cut, forward, backward, predictor):
+    k = cut[0]
+    work = [[sum(c[:k]), sum(c[k:])] for c in (forward, backward)]
+    return [*work, [predictor[k - 1], 0]]
+
+
+def all_predictors(cut, forward, backward, predictor):
+    work = join(cut, forward, backward, predictor)
+    return *work[:2], [sum(predictor[: cut[0]]), 0]
+
+
+def dearest_predictor(cut, forward, backward, predictor):
+    work = join(cut, forward, backward, predictor)
+    return *work[:2], [max(predictor[: cut[0]]), 0]
+
+
+def predictor_above(cut, forward, backward, predictor):
+    work = join(cut, forward, backward, predictor)
+    return *work[:2], [predictor[cut[0]], 0]
+
+
+def without_predictors(cut, forward, backward, predictor):
+    return join(cut, forward, backward, [0] * len(forward))
+
+
+def backward_only(cut, forward, backward, predictor):
+    return join(cut, [1e-9] * len(forward), backward, predictor)
+
+
+def one_worker(forward, backward):
+    return sum(forward) + sum(backward)
 
 
 def break_even(forward, backward):
     pairs = zip(forward[:-1], backward[:-1], strict=True)
-    return sum(forward) + sum(backward) - max(map(sum, pairs))
+    return one_worker(forward, backward) - max(map(sum, pairs))
+
+
+def break_even_in_place(forward, backward):
+    one = sum(forward + backward)
+    forward.pop()
+    return one - max(forward[k] + backward[k] for k in range(len(forward)))
+
+
+def break_even_searched(forward, backward):
+    low, high = 0, one_worker(forward, backward)
+    for _ in range(60):
+        middle = (low + high) / 2
+        predictor = [middle] * (len(forward) - 1) + [0]
+        gains = max_speedup(forward, backward, predictor) > 1
+        low, high = (middle, high) if gains else (low, middle)
+    return low
+
+
+def less(busiest):
+    return lambda f, b: one_worker(f, b) - busiest(f, b)
 
 
 RIGHT = {
-    "06-1": 11,
-    "06-2": fastest_cut,
-    "06-3": "B",
-    "06-4": break_even,
+    "06-1": (11, 11.0, "11", 12, 44 / 4, "44/4", np.int64(11)),
+    "06-2": (
+        fastest_cut,
+        last_of_the_fastest,
+        lambda *costs: tuple(fastest_cut(*costs)),
+        lambda *costs: np.array(fastest_cut(*costs)),
+        lambda *costs: fastest_cut(*costs, joined=joined_by_hand),
+        lambda *costs: best_cut(*costs, workers=2, exactly=True),
+        lambda *costs: min((step(c, costs), c) for c in cuts(len(costs[0])))[1],
+    ),
+    "06-3": judging.choice_forms("b"),
+    "06-4": (
+        break_even,
+        break_even_in_place,
+        break_even_searched,
+        lambda f, b: min(
+            one_worker(f, b) - x - y for x, y in zip(f[:-1], b[:-1])
+        ),
+        less(lambda f, b: (np.array(f) + b)[:-1].max()),
+        less(lambda f, b: max(map(sum, list(zip(f, b))[:-1]))),
+        less(lambda f, b: max(f[k] + b[k] for k in range(len(f) - 1))),
+    ),
+}
+WRONG = {
+    "06-1": (
+        (10, "10 is too small"),  # The links alone: 40 ms.
+        (5, "5 is too small"),  # One link.
+        (6, "6 is too small"),
+        (40, "40 is too large"),
+        (44, "44 is too large"),
+        ("22", "22 is too large"),
+        ("44 ms", "Expected a number"),
+    ),
+    "06-2": (
+        (lambda f, b, s: [1, 3], "equal modules, free predictors"),
+        (lambda f, b, s: [2, 2], "a heavy first module"),
+        (lambda f, b, s: [len(f) // 2, len(f) - len(f) // 2], "a heavy first"),
+        (
+            lambda *costs: fastest_cut(*costs, joined=without_predictors),
+            "predictors of 5",
+        ),
+        (
+            lambda *costs: fastest_cut(*costs, joined=all_predictors),
+            "a dear predictor below",
+        ),
+        (
+            lambda *costs: fastest_cut(*costs, joined=dearest_predictor),
+            "a dear predictor below",
+        ),
+        (
+            lambda *costs: fastest_cut(*costs, joined=predictor_above),
+            "expected",
+        ),
+        (
+            lambda *costs: fastest_cut(*costs, joined=backward_only),
+            "expected",
+        ),
+        (lambda *costs: fastest_cut(*costs)[::-1], "a heavy first module"),
+        (lambda *costs: fastest_cut(*costs)[0], "received 2"),
+        (lambda f, b, s: str([2, 2]), "received '[2, 2]'"),
+        (lambda f, b, s: None, "received None"),
+        ([2, 2], "Expected the function `fastest_cut` itself"),
+    ),
+    "06-3": judging.choice_slips("b", "abcd"),
+    "06-4": (
+        (lambda f, b: 3, "four equal workers"),
+        (
+            less(lambda f, b: max(map(sum, zip(f, b)))),
+            "the dearest worker is the last",
+        ),
+        (
+            less(lambda f, b: max(f[:-1]) + max(b[:-1])),
+            "long forward in one, long backward above",
+        ),
+        (less(lambda f, b: f[0] + b[0]), "long forward in one, long backward"),
+        (less(lambda f, b: max(f[:-1])), "two equal workers"),
+        (less(lambda f, b: sum(f[:-1] + b[:-1])), "four equal workers"),
+        (one_worker, "expected 3 (two equal workers), received 6"),
+        (lambda f, b: max(map(sum, zip(f, b))), "four equal workers"),
+        (lambda f, b: None, "received None"),
+        (3, "Expected the function `break_even` itself"),
+    ),
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_answer_is_accepted(name):
-    helpers.assert_accepted(name, RIGHT[name])
+@judging.forms(RIGHT)
+def test_right_form_is_accepted(name, answer):
+    judging.assert_accepted(name, answer)
 
 
-def without_predictors(forward, backward, predictor):
-    return fastest_cut(forward, backward, [0] * len(forward))
+@judging.slips(WRONG)
+def test_slip_is_told_what_is_wrong(name, answer, message):
+    judging.assert_refused(name, answer, message)
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "message"),
-    [
-        ("06-1", 5, "5 is too small"),
-        ("06-1", 40, "40 is too large"),
-        ("06-2", lambda f, b, s: [1, 3], "equal modules, free predictors"),
-        ("06-2", lambda f, b, s: [2, 2], "a heavy first module"),
-        ("06-2", without_predictors, "predictors of 5"),
-        ("06-2", lambda f, b, s: 2, "received 2"),
-        ("06-3", "c", "'c' is not it"),
-        ("06-4", lambda f, b: 3, "four equal workers"),
-        (
-            "06-4",
-            lambda f, b: sum(f + b) - max(map(sum, zip(f, b, strict=True))),
-            "the dearest worker is the last",
-        ),
-    ],
-)
-def test_wrong_answer_is_told_what_is_wrong(name, answer, message):
-    helpers.assert_refused(name, answer, message)
+def test_every_exercise_is_tried_in_enough_forms():
+    judging.assert_complete("06", RIGHT, WRONG)
+
+
+def test_in_every_case_one_cut_is_faster_than_all_others():
+    for costs, expected, _ in lesson_06._CUTS:
+        others = [cut for cut in cuts(len(costs[0])) if cut != expected]
+        best = step(expected, costs)
+        assert all(step(cut, costs) > best for cut in others)
 
 
 @pytest.mark.parametrize("modules", [([1, 2, 3], [3, 1, 2]), ([1, 3], [2, 6])])
@@ -83,7 +213,3 @@ def test_the_queue_of_the_first_exercise_is_the_shortest_that_hides_the_link():
         )
 
     assert step(10) > step(11) == pytest.approx(4)
-
-
-def test_lesson_has_four_exercises():
-    assert [n for n in EXERCISES if n.startswith("06")] == list(RIGHT)

@@ -66,6 +66,70 @@ def test_step_pause_resume_and_stop():
     assert "Stopped: " in panel.words.value
 
 
+def test_run_goes_on_when_there_are_more_epochs(panel):
+    panel.fields["epochs"].value = 1
+    panel.run(blocking=True)
+    assert panel.history["cdni"]["epoch"] == [1]
+    # The same networks race elsewhere meanwhile.
+    RacePanel(**TINY, rules=("backprop", "cdni"), seed=5).run(blocking=True)
+    panel.fields["epochs"].value = 2
+    assert panel.state == "stopped"
+    assert "Stopped: 1 of 2 epochs." in panel.words.value
+    assert panel.buttons["Run"].description == "Resume"
+    panel.buttons["Run"].click()
+    assert panel.join(WAIT)
+    assert panel.state == "finished"
+    results = panel.results
+    panel.run(blocking=True)
+    assert is_same_race(panel.results, results)
+
+
+def test_run_at_the_end_says_how_to_go_on(panel):
+    panel.run(blocking=True)
+    results = panel.results
+    for name in ("Run", "Step"):
+        panel.buttons[name].click()
+        assert "All 2 epochs are done. Give it more" in panel.words.value
+    assert panel.results is results
+
+
+def test_run_goes_on_after_stop():
+    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("backprop", "local"))
+    panel.run()
+    wait_for(lambda: panel.history)
+    panel.stop()
+    assert panel.join(WAIT)
+    turns = panel.results.turns("local")
+    panel.step()
+    wait_for(lambda: panel.state == "paused")
+    assert panel.results.turns("local") >= turns + 4
+
+
+def test_the_end_may_be_moved_while_it_races():
+    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
+    panel.run()
+    wait_for(lambda: panel.history)
+    far = len(panel.history["local"]["epoch"]) + 20
+    panel.fields["epochs"].value = far
+    assert f"epochs={far}" in panel.code.value
+    assert panel.join(WAIT)
+    assert panel.history["local"]["epoch"] == list(range(1, far + 1))
+    assert panel.state == "finished"
+
+
+def test_an_end_that_is_passed_already_resets_the_race(panel):
+    panel.run(blocking=True)
+    panel.fields["epochs"].value = 1
+    assert panel.state == "ready"
+    assert "You changed epochs, so the race was reset" in panel.words.value
+
+
+def test_a_blocking_run_tells_each_epoch(panel):
+    told = []
+    panel.run(blocking=True, on_epoch=told.append)
+    assert told == [1, 2]
+
+
 def test_stop_from_another_thread_ends_a_blocking_run():
     panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
 

@@ -93,6 +93,22 @@ def test_a_kept_network_races_as_a_fresh_one(p):
     assert not is_same_race(other, first)
 
 
+@pytest.mark.parametrize("p", [1.0, 0.5])
+@pytest.mark.parametrize("left_after", [3, 11])  # Turns, in mid-round.
+def test_a_race_that_was_left_goes_on_as_if_it_had_not_been(p, left_after):
+    changes = {"rules": ("backprop", "cdni"), "update_probability": p}
+    whole, _ = tiny_race(**changes)
+    settings = Settings(**{**TINY, **changes})
+    log, never = racing.Log(), threading.Event()
+    turns = racing.race(settings, log, never)
+    for _ in range(left_after):
+        next(turns)
+    turns.close()
+    tiny_race(seed=1, **changes)  # With the same networks.
+    list(racing.race(settings, log, never))
+    assert is_same_race(log, whole)
+
+
 def test_the_learning_rate_of_a_kept_network_is_new():
     fast, _ = tiny_race(learning_rate=1e-2)
     slow, _ = tiny_race(learning_rate=1e-4)

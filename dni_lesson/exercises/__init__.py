@@ -10,7 +10,8 @@ from dni_lesson.exercises import (
     lesson_06,
     lesson_09,
 )
-from dni_lesson.exercises.exercise import Exercise, report
+from dni_lesson.exercises.exercise import Exercise
+from dni_lesson.exercises.reporting import report
 
 _LESSONS = (
     lesson_00,

@@ -1,76 +1,64 @@
 """The exercises of lesson 00."""
 
-from dni_lesson.exercises.exercise import (
-    Exercise,
-    Wrong,
-    choice,
-    is_close,
-)
+from dni_lesson.exercises.exercise import Exercise, cases, choice
 
+import numpy as np
 
-def _judge_waits(waits_for):
-    for k, modules in ((1, 4), (3, 4), (4, 4), (2, 10)):
-        expected = 2 * modules - k
-        received = waits_for(k, modules)
-        if received != expected:
-            raise Wrong(
-                f"waits_for({k}, {modules}): expected {expected}, "
-                f"received {received!r}."
-            )
-
-
-def _judge_accuracy(accuracy):
-    cases = (
-        ([7, 2, 1, 0], [7, 2, 1, 0], 1.0),
+_WAITS = [
+    ((k, modules), 2 * modules - k, "")
+    for k, modules in ((1, 4), (3, 4), (4, 4), (2, 10))
+]
+_READINGS = [
+    ((np.array(readings), np.array(labels)), share, "")
+    for readings, labels, share in (
+        ([7, 2, 1, 0], [7, 2, 1, 0], 1),
         ([7, 2, 1, 0], [7, 3, 1, 4], 0.5),
         ([1, 1, 1, 1, 1], [0, 0, 0, 0, 1], 0.2),
+        ([3, 0, 0], [0, 3, 1], 0),
     )
-    for readings, labels, expected in cases:
-        received = accuracy(readings, labels)
-        if not is_close(received, expected):
-            raise Wrong(
-                f"accuracy({readings}, {labels}): expected {expected}, "
-                f"received {received!r}."
-            )
+]
 
 
 EXERCISES = (
     Exercise(
         "00-1",
-        _judge_waits,
+        cases("waits_for", _WAITS),
         hints=(
             "The modules above module k are k + 1, k + 2, ... up to the last.",
             "With four modules, three stand above module 1 and none above "
             "module 4.",
-            "backward = modules - k, and no exception after it.",
+            "How many numbers stand from k + 1 up to `modules`? Put that count "
+            "in the gap, and take out the line that raises.",
         ),
         because="All modules run forward, then those above run backward: "
         "the lower the module, the longer its wait.",
     ),
     Exercise(
         "00-2",
-        choice("a"),
+        choice("a", "abc"),
         hints=(
             "Do the predictors take part when a digit is only read?",
             "A predictor acts in the backward pass. Is there one here?",
-            "Same weights, same forward pass: the same readings.",
+            "Both have the same weights. What else could make a reading "
+            "differ?",
         ),
         because="Before training both are the same function: predictors act "
         "in the backward pass only.",
     ),
     Exercise(
         "00-3",
-        _judge_accuracy,
+        cases("accuracy", _READINGS),
         hints=(
             "`readings == labels` compares the arrays entry by entry.",
             "True counts as 1 and False as 0: the mean is the share.",
-            "return np.mean(readings == labels)",
+            "`np.mean` takes an array of True and False as well. Return what "
+            "it says of the comparison.",
         ),
         because="The mean of the comparisons is the share of right readings.",
     ),
     Exercise(
         "00-4",
-        choice("b"),
+        choice("b", "abc"),
         hints=(
             "After three epochs cDNI was behind. Is the gap growing or "
             "shrinking from epoch to epoch?",

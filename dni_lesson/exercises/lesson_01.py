@@ -1,59 +1,41 @@
 """The exercises of lesson 01."""
 
 from dni_lesson import speed
-from dni_lesson.exercises.exercise import (
-    Exercise,
-    Wrong,
-    choice,
-    is_close,
-    number,
-)
+from dni_lesson.exercises.exercise import Exercise, cases, choice, number
 from dni_lesson.timetable import timetable
 
 
-def _judge_idle(idle_locked):
-    for forward, backward, delay in (
-        ([1, 1, 1, 1], [2, 2, 2, 2], 0),
-        ([1, 2], [2, 3], 1),
-        ([1, 1, 1], [2, 2, 2], 0.5),
-    ):
-        events = timetable("locked", forward, backward, link_delay=delay)
-        expected = speed.idle_fraction(events)
-        received = idle_locked(forward, backward, delay)
-        _compare("idle_locked", (forward, backward, delay), expected, received)
+def _idle(forward, backward, delay):
+    events = timetable("locked", forward, backward, link_delay=delay)
+    return speed.idle_fraction(events)
 
 
-def _judge_bound(bound):
-    for forward, backward, predictor in (
-        ([1, 1], [2, 2], [0, 0]),
-        ([1, 1], [2, 2], [3, 0]),
-        ([3, 1, 1], [3, 2, 2], [1, 1, 0]),
-        ([1, 3, 1], [1, 3, 1], [9, 0, 0]),
-    ):
-        expected = speed.max_speedup(forward, backward, predictor)
-        received = bound(forward, backward, predictor)
-        _compare("bound", (forward, backward, predictor), expected, received)
-
-
-def _compare(name, arguments, expected, received):
-    if not is_close(received, expected):
-        called = ", ".join(map(str, arguments))
-        raise Wrong(
-            f"{name}({called}): expected {expected:.4g}, received {received!r}."
-        )
+_LOCKED = [
+    (([1, 1, 1, 1], [2, 2, 2, 2], 0), _idle, ""),
+    (([1, 2], [2, 3], 1), _idle, ""),
+    (([1, 1, 1], [2, 2, 2], 0.5), _idle, ""),
+    (([3, 1, 1, 2], [1, 4, 2, 2], 2), _idle, ""),
+]
+_BOUNDS = [
+    (([1, 1], [2, 2], [0, 0]), speed.max_speedup, ""),
+    (([1, 1], [2, 2], [3, 0]), speed.max_speedup, ""),
+    (([3, 1, 1], [3, 2, 2], [1, 1, 0]), speed.max_speedup, ""),
+    (([1, 3, 1], [1, 3, 1], [9, 0, 0]), speed.max_speedup, ""),
+    (([4, 1, 1], [1, 6, 1], [0, 2, 0]), speed.max_speedup, ""),
+]
 
 
 EXERCISES = (
     Exercise(
         "01-1",
-        choice("b"),
+        choice("b", "abcd"),
         hints=(
             "Go through the three definitions one by one. What must have "
             "happened before the loss can send anything?",
             "The loss needs the output of the last module, so all modules must "
             "have run forward. Must any have run backward?",
-            "No module waits for another's backward pass: that lock is open, "
-            "the other two are not.",
+            "Ask of each lock: does a module still wait for it, if gradients "
+            "need not pass the modules in between?",
         ),
         because="The loss exists only after the last forward pass, so forward "
         "and update stay locked; nobody waits for a backward pass.",
@@ -63,34 +45,36 @@ EXERCISES = (
         number(0.75, tolerance=0.001),
         hints=(
             "At any one moment, how many of the four work?",
-            "Exactly one. So how many of four wait?",
-            "Three of four: write it as a number between 0 and 1.",
+            "The next begins when the one before has ended. So how many of "
+            "four wait?",
+            "Divide those who wait by all of them: a number between 0 and 1.",
         ),
         because="One works while three wait, all the time.",
     ),
     Exercise(
         "01-3",
-        _judge_idle,
+        cases("idle_locked", _LOCKED),
         hints=(
             "Each of the K - 1 boundaries is crossed twice in a step: once by "
             "activations going up, once by a gradient coming down.",
-            "A step takes work + 2 * (workers - 1) * link_delay. In that time "
-            "the workers could have done workers * step.",
-            "idle = 1 - work / (workers * step)",
+            "In a step all the work is done once, and every message travels "
+            "once. Nobody does two things at a time.",
+            "A step is the work, plus one link delay for each message: count "
+            "the messages from the number of workers.",
         ),
         because="Without delay this is (K - 1) / K, whatever the costs; each "
         "delay only adds to the waiting.",
     ),
     Exercise(
         "01-4",
-        _judge_bound,
+        cases("bound", _BOUNDS),
         hints=(
             "The numerator is the work of one worker that trains by backprop: "
             "it needs no predictors.",
             "Every worker does f + b + s for each mini-batch. All must keep "
             "pace with the slowest of them.",
-            "slowest = max(f + b + s for f, b, s in "
-            "zip(forward, backward, predictor))",
+            "`zip(forward, backward, predictor)` gives the three costs of one "
+            "worker after another. Add them up, then take the largest sum.",
         ),
         because="A chain of workers moves at the pace of the slowest one.",
     ),

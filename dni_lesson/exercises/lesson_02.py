@@ -1,6 +1,16 @@
 """The exercises of lesson 02."""
 
-from dni_lesson.exercises.exercise import Exercise, Wrong, choice, number
+from dni_lesson.exercises.exercise import (
+    Exercise,
+    Wrong,
+    as_array,
+    as_number,
+    call,
+    choice,
+    is_close,
+    number,
+    shown,
+)
 
 import numpy as np
 
@@ -13,7 +23,10 @@ def _judge_gradient(gradient_at_h):
             return 0.5 * (w2 * h - y) ** 2
 
         expected = (loss(h + 1e-5) - loss(h - 1e-5)) / 2e-5
-        received = _scalar(gradient_at_h(h, y, w2))
+        returned = call("gradient_at_h", gradient_at_h, h, y, w2)
+        received = as_number(returned)
+        if received is None:
+            raise Wrong(f"Expected a number. Received: {shown(returned)}.")
         if abs(received - expected) <= 1e-4:
             continue
         where = f"At h={h:g}, y={y:g}, w2={w2:g}"
@@ -32,27 +45,33 @@ def _judge_gradient(gradient_at_h):
 
 
 def _judge_step(regression_step):
-    """Compares with the step itself, for one output and for two."""
+    """Compares with the step itself, for two sizes of batch."""
     rng = np.random.default_rng(3)
-    seen, rate = rng.normal(size=(4, 3)), 0.2
-    for shape in ((3,), (3, 2)):
-        weights = rng.normal(size=shape)
-        target = rng.normal(size=(4, *shape[1:]))
-        gradient = seen.T @ (seen @ weights - target) / 4
-        received = np.asarray(regression_step(weights, seen, target, rate))
-        if received.shape != shape:
+    rate = 0.2
+    for rows, columns in ((4, 3), (7, 2)):
+        seen = rng.normal(size=(rows, columns))
+        weights, target = rng.normal(size=columns), rng.normal(size=rows)
+        gradient = seen.T @ (seen @ weights - target) / rows
+        returned = call(
+            "regression_step", regression_step, weights, seen, target, rate
+        )
+        received = as_array(returned)
+        if received is None:
+            raise Wrong(f"Expected an array. Received: {shown(returned)}.")
+        if received.shape != weights.shape:
             raise Wrong(
-                f"For weights of shape {shape} you return the shape "
+                f"For weights of shape {weights.shape} you return the shape "
                 f"{received.shape}. The gradient must have the weights' shape."
             )
-        if not np.allclose(received, weights - rate * gradient, atol=1e-6):
-            raise Wrong(_what_is_wrong((weights - received) / rate, gradient))
+        if not is_close(received, weights - rate * gradient):
+            moved = (weights - received) / rate
+            raise Wrong(_what_is_wrong(moved, gradient, rows))
 
 
-def _what_is_wrong(received, expected):
+def _what_is_wrong(received, expected, rows):
     for factor, why in (
         (-1, "The sign is turned round: the error is g_hat - target"),
-        (4, "It is the sum over the batch; the loss is the mean"),
+        (rows, "It is the sum over the batch; the loss is the mean"),
         (2, "It is twice too large: the loss has a factor 0.5"),
     ):
         if np.allclose(received, factor * expected, atol=1e-6):
@@ -63,13 +82,6 @@ def _what_is_wrong(received, expected):
     )
 
 
-def _scalar(value):
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise Wrong(f"Expected a number. Received: {value!r}.") from None
-
-
 EXERCISES = (
     Exercise(
         name="02-1",
@@ -77,7 +89,7 @@ EXERCISES = (
         hints=(
             "Go down one step at a time: first dL/dy_hat, then dy_hat/dh.",
             "dL/dy_hat is the error, and y_hat = w2 * h.",
-            "return w2 * error",
+            "How fast does y_hat grow with h? Multiply the error by that.",
         ),
         because="The error comes down through module 2, which multiplies it "
         "by w2.",
@@ -90,19 +102,20 @@ EXERCISES = (
             "predictor sees.",
             "For a batch, `seen.T @ error` adds these products up; divide by "
             "the number of rows for the mean.",
-            "gradient = seen.T @ (seen @ weights - target) / len(seen)",
+            "The error is one number a row, `seen @ weights - target`. Put it "
+            "into the product of the hint before.",
         ),
         because="Linear regression, one gradient step: error times input, "
         "averaged over the batch.",
     ),
     Exercise(
         name="02-3",
-        judge=choice("c"),
+        judge=choice("c", "abcd"),
         hints=(
             "What is left over by a least-squares fit, on average?",
             "The residual is uncorrelated with all that the predictor sees, "
             "and it sees h.",
-            "h is w1 * x, so the residual is uncorrelated with x as well.",
+            "h is w1 * x. So what is the residual's mean product with x?",
         ),
         because="The residual of a least-squares fit on h averages to zero "
         "against h, and so against x.",
@@ -115,7 +128,8 @@ EXERCISES = (
             "something that is not zero.",
             "In step 1 only predictor 2 has a target that is not zero. What "
             "does predictor 1 get in step 2?",
-            "Predictor 2 learns in step 1, predictor 1 in step 2.",
+            "Go on from there: in which step does predictor 1 learn, and when "
+            "does module 1 feel it?",
         ),
         because="The news walks down one boundary a step: predictor 2 learns "
         "in step 1, predictor 1 in step 2, and w1 moves in step 3.",

@@ -1,6 +1,15 @@
 """The exercises of lesson 03."""
 
-from dni_lesson.exercises.exercise import Exercise, Wrong, choice, number
+from dni_lesson.exercises.exercise import (
+    Exercise,
+    Wrong,
+    as_array,
+    call,
+    choice,
+    number,
+    require_function,
+    shown,
+)
 
 import numpy as np
 import tensorflow as tf
@@ -13,13 +22,19 @@ _G_HAT = [[0.2, 0.6]]
 def _judge_share(make_splice):
     for share in (0.0, 0.25, 1.0):
         h, g_hat = tf.constant(_H), tf.constant(_G_HAT)
+        splice = call("make_splice", make_splice, share)
+        if not callable(splice):
+            raise Wrong(
+                f"make_splice({share:g}): expected a function, received "
+                f"{shown(splice)}."
+            )
+        case = f"With share={share:g}, g={_G[0]} and g_hat={_G_HAT[0]}:"
         with tf.GradientTape() as tape:
             tape.watch([h, g_hat])
-            out = make_splice(share)(h, g_hat)
+            out = splice(h, g_hat)
+            _expect(f"{case} the output", _H, out)
             loss = tf.reduce_sum(out * tf.constant(_G))
         received = tape.gradient(loss, [h, g_hat])
-        case = f"With share={share:g}, g={_G[0]} and g_hat={_G_HAT[0]}:"
-        _expect(f"{case} the output", _H, out)
         mixed = share * np.array(_G) + (1 - share) * np.array(_G_HAT)
         _expect(f"{case} the gradient that h receives", mixed, received[0])
         error = np.array(_G_HAT) - np.array(_G)
@@ -27,45 +42,51 @@ def _judge_share(make_splice):
 
 
 def _judge_label(predictor_input):
-    h = tf.constant([[0.5, 0.0], [1.5, 2.0], [0.0, 1.0]])
-    labels = tf.constant([2, 0, 3])
-    with tf.GradientTape() as tape:
-        tape.watch(h)
-        seen = predictor_input(h, labels, 4)
-        total = tf.reduce_sum(seen)
-    expected = np.concatenate([h.numpy(), np.eye(4)[labels.numpy()]], axis=1)
-    _expect(f"h={h.numpy().tolist()}, labels=[2, 0, 3]: seen", expected, seen)
-    if tape.gradient(total, h) is not None:
-        raise Wrong(
-            "The numbers are right, but a gradient flows from the predictor "
-            "into h. Expected none: module and predictor would no longer be "
-            "decoupled."
-        )
+    require_function("predictor_input", predictor_input)
+    for values, labels, classes in (
+        ([[0.5, 0.0], [1.5, 2.0], [0.0, 1.0]], [2, 0, 3], 4),
+        ([[0.5, 0.0, 3.0]], [1], 2),
+    ):
+        h = tf.constant(values)
+        with tf.GradientTape() as tape:
+            tape.watch(h)
+            seen = predictor_input(h, tf.constant(labels), classes)
+            expected = np.hstack([values, np.eye(classes)[labels]])
+            _expect(f"h={values}, labels={labels}: seen", expected, seen)
+            total = tf.reduce_sum(seen)
+        if tape.gradient(total, h) is not None:
+            raise Wrong(
+                "The numbers are right, but a gradient flows from the "
+                "predictor into h. Expected none: module and predictor would "
+                "no longer be decoupled."
+            )
 
 
 def _expect(what, expected, received):
-    received = np.asarray(received, "float64")
-    if received.shape != np.shape(expected):
+    numbers = as_array(received)
+    if numbers is None:
+        raise Wrong(f"{what}: expected numbers, received {shown(received)}.")
+    if numbers.shape != np.shape(expected):
         raise Wrong(
             f"{what}: expected the shape {np.shape(expected)}, "
-            f"received {received.shape}."
+            f"received {numbers.shape}."
         )
-    if not np.allclose(received, expected, atol=1e-6):
+    if not np.allclose(numbers, expected, atol=1e-6):
         raise Wrong(
             f"{what}: expected {np.round(expected, 3).tolist()}, "
-            f"received {np.round(received, 3).tolist()}."
+            f"received {np.round(numbers, 3).tolist()}."
         )
 
 
 EXERCISES = (
     Exercise(
         "03-1",
-        choice("b"),
+        choice("b", "abc"),
         hints=(
             "Which variables occur in the first return value of `grad`?",
             "`upstream` holds everything that the loss above has to say. "
             "Where does it go?",
-            "h receives g_hat, and g_hat does not know the loss.",
+            "What h receives comes from elsewhere. Does that know the loss?",
         ),
         because="h receives g_hat whatever the loss is. Only the predictor "
         "feels the tenfold gradient.",
@@ -78,8 +99,8 @@ EXERCISES = (
             "inputs: first what h receives, then what g_hat receives.",
             "h receives share times the true gradient and (1 - share) times "
             "the prediction. What the predictor learns does not change.",
-            "to_h = share * upstream + (1 - share) * g_hat; "
-            "to_g_hat = g_hat - upstream",
+            "`upstream` is the true gradient, `g_hat` the prediction. What "
+            "g_hat receives stands in the lesson's `splice`.",
         ),
         because="Share 0 is the splice of this lesson and share 1 is "
         "backprop; the predictor learns from the same error in both.",
@@ -92,7 +113,7 @@ EXERCISES = (
             "size.",
             "One example's share of the loss is 1/50 in one batch and 1/200 "
             "in the other.",
-            "(1/200) / (1/50)",
+            "Divide the second share by the first.",
         ),
         because="The gradient of a mean shrinks as 1 / batch size: from 1/50 "
         "to 1/200, a quarter.",
@@ -105,8 +126,8 @@ EXERCISES = (
             "concatenate([a, b], axis=-1).",
             "Nothing may flow back from the predictor into the module below: "
             "wrap h in ops.stop_gradient.",
-            "seen = ops.concatenate([ops.stop_gradient(h), "
-            "ops.one_hot(labels, num_classes)], axis=-1)",
+            "Put h behind its stop_gradient and the one-hot labels into one "
+            "list, in this order, and concatenate along the last axis.",
         ),
         because="The predictor sees h and the label, and h does not feel that "
         "it was looked at.",

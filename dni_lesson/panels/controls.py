@@ -49,6 +49,18 @@ def slider(description, low, high, value, step=1, **kwargs):
     )
 
 
+def count(description, low, high, value):
+    """Returns a labelled field for an integer, which acts when it is left."""
+    return widgets.BoundedIntText(
+        value=value,
+        min=low,
+        max=high,
+        description=description,
+        style=_LABEL,
+        layout=widgets.Layout(width="auto"),
+    )
+
+
 def choices(description, options, value):
     """Returns a labelled slider over a list of values, no two alike."""
     return widgets.SelectionSlider(

@@ -32,8 +32,9 @@ class RacePanel(Panel):
 
     Training happens in a thread of its own, so that the panel answers while it
     lasts; one race at a time, and a new panel ends the race of an older one.
-    The buttons call the methods of the same names. A change of any setting
-    resets a race that has begun; the x-axis may be changed at any time.
+    The buttons call the methods of the same names. Run goes on from where the
+    race stands, up to the epoch that is set. That may be changed at any time,
+    as the x-axis; a change of any other setting resets a race that has begun.
 
     Args:
         **settings: Initial values, where they differ from those of `Settings`.
@@ -64,7 +65,6 @@ class RacePanel(Panel):
             check_choice("rules", rule, RULES)
         # Who runs a cell again has lost the buttons of its older panel.
         Background.stop_latest()
-        self._epochs = initial.epochs
         self._lock = threading.Lock()  # Of the training and all that is shown.
         self.fields = fields(initial)
         self.rules = {
@@ -87,7 +87,9 @@ class RacePanel(Panel):
             self.live,
         )
         for control in (*self.fields.values(), *self.rules.values()):
-            control.observe(self._on_setting, names="value")
+            is_end = control is self.fields["epochs"]
+            act = self._on_epochs if is_end else self._on_setting
+            control.observe(act, names="value")
         self.axis.observe(self._on_axis, names="value")
         self.reset()
 
@@ -96,7 +98,7 @@ class RacePanel(Panel):
         """The `Settings` that the controls show."""
         values = {name: field.value for name, field in self.fields.items()}
         rules = tuple(rule for rule, box in self.rules.items() if box.value)
-        return Settings(**values, rules=rules, epochs=self._epochs)
+        return Settings(**values, rules=rules)
 
     @property
     def history(self):
@@ -105,30 +107,41 @@ class RacePanel(Panel):
 
     @property
     def state(self):
-        """`"ready"`, or the state of the training, see `Background`."""
-        return self._training.state if self._training else "ready"
+        """`"ready"`, or the state of the training, see `Background`.
 
-    def run(self, blocking=False):
-        """Begins a race, or goes on with a paused one.
+        A race that has finished, and is then given more epochs, is stopped.
+        """
+        state = self._training.state if self._training else "ready"
+        return "stopped" if state == "finished" and self._epochs_left else state
+
+    @property
+    def _epochs_left(self):
+        settings = self.settings
+        return settings.epochs - self.results.epochs(settings.rules)
+
+    def run(self, blocking=False, on_epoch=None):
+        """Begins a race, or goes on with one from where it stands.
 
         Args:
             blocking: Boolean, whether to race in the calling thread and return
                 at the end; always begins anew. Default `False`.
+            on_epoch: With `blocking`, see `race`. Default: none.
 
         Raises:
             Exception: With `blocking`, whatever ended the race.
         """
-        if self.state == "paused" and not blocking:
-            self._go_on()
-        elif blocking or self.state != "running":
-            self._begin(blocking=blocking)
+        if not blocking:
+            self._go_on(math.inf)
+        elif self._can_begin():
+            self.reset()
+            training = self._prepare(math.inf, on_epoch)
+            training.start(blocking=True)
+            if training.error is not None:
+                raise training.error
 
     def step(self):
         """Trains each rule for one more epoch, then pauses."""
-        if self.state == "paused":
-            self._go_on(TURNS)
-        elif self.state != "running":
-            self._begin(TURNS)
+        self._go_on(TURNS)
 
     def pause(self):
         """Pauses when all rules have come equally far."""
@@ -137,7 +150,7 @@ class RacePanel(Panel):
             self._training.pause()
 
     def stop(self):
-        """Ends the race after the present turn."""
+        """Stops the race after the present turn; Run goes on from there."""
         if self.state in ("running", "paused"):
             self.say("Stopping.")
             self._training.stop()
@@ -165,26 +178,43 @@ class RacePanel(Panel):
             self._training.stop()
         super().close()
 
-    def _begin(self, rounds=math.inf, blocking=False):
-        settings = self.settings
-        if not settings.rules:
+    def _go_on(self, rounds):
+        """Races for so many good places to pause, from where it stands."""
+        state = self.state
+        if state == "paused":
+            self._training.go(rounds)
+            with self._lock:
+                self._refresh()
+        elif state == "finished":
+            self.say(
+                f"All {self.settings.epochs} epochs are done. Give it more "
+                "epochs and press Run to go on, or press Reset to begin anew."
+            )
+        elif state != "running" and self._can_begin():
+            if state == "failed":
+                self.reset()
+            self._prepare(rounds).start()
+
+    def _can_begin(self):
+        if not self.settings.rules:
             self.say("Choose at least one rule.", role="alert")
-            return
-        self.reset()
-        work = functools.partial(race, settings, self.results)
+        return bool(self.settings.rules)
+
+    def _prepare(self, rounds, on_epoch=None):
+        """Returns the `Background` of a race that goes on with `results`."""
+        work = functools.partial(
+            race,
+            self.settings,
+            self.results,
+            until=lambda: self.settings.epochs,
+            on_epoch=on_epoch,
+        )
         training = Background(work, self._on_training)
         training.go(rounds)
         with self._lock:
             self._training = training
             self._refresh()
-        training.start(blocking)
-        if blocking and training.error is not None:
-            raise training.error
-
-    def _go_on(self, rounds=math.inf):
-        self._training.go(rounds)
-        with self._lock:
-            self._refresh()
+        return training
 
     def _run_or_pause(self):
         if self.state == "running":
@@ -196,6 +226,15 @@ class RacePanel(Panel):
         name = change["owner"].description
         because = f"You changed {name}, so the race was reset."
         self.reset(because if self._training is not None else "")
+
+    def _on_epochs(self, change):
+        turns = map(self.results.turns, self.settings.rules)
+        if max(turns, default=0) > change["new"] * TURNS:
+            self._on_setting(change)  # It has gone further already.
+            return
+        with self._lock:
+            self.code.value = as_code(self.settings)
+            self._refresh()
 
     def _on_axis(self, change):
         with self._lock:
@@ -234,10 +273,11 @@ class RacePanel(Panel):
         self._draw(has_new_axes=True)
         self._due = time.monotonic() + _SECONDS_BETWEEN_PICTURES
         self._tell(because)
-        labels = {"running": "Pause", "paused": "Resume"}
-        self.buttons["Run"].description = labels.get(self.state, "Run")
-        self.buttons["Step"].disabled = self.state == "running"
-        self.buttons["Stop"].disabled = self.state not in labels
+        state = self.state
+        labels = {"running": "Pause", "paused": "Resume", "stopped": "Resume"}
+        self.buttons["Run"].description = labels.get(state, "Run")
+        self.buttons["Step"].disabled = state == "running"
+        self.buttons["Stop"].disabled = state not in ("running", "paused")
 
     def _tell(self, because=""):
         self._said = time.monotonic()

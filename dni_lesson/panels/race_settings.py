@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from dni_lesson.panels.controls import dropdown, slider
+from dni_lesson.panels.controls import count, dropdown, slider
+
+_MOST_EPOCHS = 1_000_000_000  # Nobody waits for their end.
 
 
 class Settings(NamedTuple):
@@ -45,7 +47,7 @@ def as_code(settings):
 
 
 def fields(initial):
-    """Returns the controls of the first seven settings, by name.
+    """Returns the controls of all settings but the rules, by name.
 
     Args:
         initial: `Settings`, what they show first.
@@ -72,4 +74,5 @@ def fields(initial):
             "batch size", (50, 100, 200, 400), initial.batch_size
         ),
         "seed": slider("seed", 0, 9, initial.seed),
+        "epochs": count("epochs", 1, _MOST_EPOCHS, initial.epochs),
     }

@@ -55,9 +55,8 @@ def standing(state, settings, log):
         return "Ready: press Run."
     if not log.losses:
         return "Running: Keras prepares each network for some seconds."
-    done = [len(rows["epoch"]) for rows in log.history.values()]
-    epoch = min(done) if len(done) == len(settings.rules) else 0
-    return f"{state.capitalize()}: {epoch} of {settings.epochs} epochs."
+    epochs = f"{log.epochs(settings.rules)} of {settings.epochs} epochs"
+    return f"{state.capitalize()}: {epochs}."
 
 
 def reading_line(rows):

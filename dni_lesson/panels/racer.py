@@ -80,6 +80,20 @@ class Racer:
                 variable.assign(keras.ops.zeros_like(variable))
             optimizer.learning_rate = learning_rate
 
+    def state(self):
+        """Returns all that training changes, for `go_on_from`."""
+        return [np.array(variable) for variable in self._changing()]
+
+    def go_on_from(self, state):
+        """Puts back a `state`, whatever the network has raced in since."""
+        for variable, value in zip(self._changing(), state, strict=True):
+            variable.assign(value)
+
+    def _changing(self):
+        """Returns variables: the weights and all that the optimizers keep."""
+        kept = [one for each in self._optimizers for one in each.variables]
+        return [*self.model.weights, *kept]
+
     def train(self, x, y, due):
         """Takes some iterations, without a return to Python between them.
 

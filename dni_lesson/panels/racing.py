@@ -6,6 +6,7 @@ side by side.
 """
 
 import functools
+import itertools
 import math
 import time
 
@@ -39,10 +40,21 @@ class Log:
         records: Dict from rule to a dict from step to the list of
             `BoundaryGradient` of 100 examples, one entry per epoch; only of
             rules with synthetic gradients.
+        states: Dict from rule to the `state` of its `Racer` when the race was
+            last left: with it, the race goes on.
     """
 
     def __init__(self):
-        self.losses, self.history, self.records = {}, {}, {}
+        self.losses, self.history = {}, {}
+        self.records, self.states = {}, {}
+
+    def turns(self, rule):
+        """Returns how many turns a rule has had."""
+        return len(self.losses[rule]["step"]) if rule in self.losses else 0
+
+    def epochs(self, rules):
+        """Returns how many epochs all of these rules have finished."""
+        return min(map(self.turns, rules), default=0) // TURNS
 
     def add_turn(self, rule, steps, updates, seconds, loss):
         """Adds what one turn of a rule has brought."""
@@ -79,47 +91,74 @@ def samples():
     return places, x[places]
 
 
-def race(settings, log, stop):
-    """Trains all rules in turns.
+def race(settings, log, stop, until=None, on_epoch=None):
+    """Trains all rules in turns, from where the log ends.
 
     Args:
         settings: `Settings`; the batch size must divide the 4,000 digits.
-        log: `Log`, which grows.
+        log: `Log`, which grows. A race that was left goes on if it is given
+            its log again, as if it had not been left.
         stop: A `threading.Event` that ends the race after the present turn.
+        until: Function that returns the last epoch. It is asked after each, so
+            that the end may be moved meanwhile. Default: `settings.epochs`.
+        on_epoch: Function of the number of an epoch, called when all rules
+            have finished it. Default: none.
 
     Yields:
         Boolean after each turn: whether all rules have come equally far.
     """
-    (x, y), test = load_digits()
-    for epoch in range(1, settings.epochs + 1):
-        # Not the global seed: it belongs to the reader's own cells.
-        rng = np.random.default_rng((settings.seed, epoch))
-        batches = rng.permutation(len(x)).reshape(-1, settings.batch_size)
-        luck = rng.random((len(batches), settings.depth))
-        due = luck < settings.update_probability
-        for turn in np.array_split(np.arange(len(batches)), TURNS):
-            is_last = bool(turn[-1] == len(batches) - 1)
+    data, racers = load_digits(), {}
+    last = settings.rules[-1]
+    try:
+        for epoch, number, rows, due in _turns(settings, log, until):
             for rule in settings.rules:
+                if log.turns(rule) > number:  # Had before the race was left.
+                    continue
                 if stop.is_set():
                     return
-                one = _racer(rule, settings)
-                rows = batches[turn]
-                if rule not in log.losses:
-                    one.restart(settings.seed, settings.learning_rate)
-                log.add_turn(rule, *_train(one, x[rows], y[rows], due[turn]))
-                if is_last and not stop.is_set():
-                    _measure(one, rule, epoch, (x, y), test, log)
-                yield rule == settings.rules[-1]
+                if rule not in racers:
+                    racers[rule] = _racer(rule, settings, log)
+                one, batches = racers[rule], [part[rows] for part in data[0]]
+                log.add_turn(rule, *_train(one, *batches, due))
+                if log.turns(rule) == epoch * TURNS:
+                    _measure(one, rule, epoch, *data, log)
+                    if on_epoch and rule == last:
+                        on_epoch(epoch)
+                yield rule == last
+    finally:
+        for rule, one in racers.items():
+            log.states[rule] = one.state()
 
 
-def _racer(rule, settings):
-    return racer(
+def _turns(settings, log, until):
+    """Yields the epoch, number, batches and due updates of turns to come."""
+    for epoch in itertools.count(log.epochs(settings.rules) + 1):
+        if epoch > (until() if until else settings.epochs):
+            return
+        # Not the global seed: it belongs to the reader's own cells.
+        rng = np.random.default_rng((settings.seed, epoch))
+        batches = rng.permutation(EXAMPLES).reshape(-1, settings.batch_size)
+        luck = rng.random((len(batches), settings.depth))
+        due = luck < settings.update_probability
+        parts = np.array_split(np.arange(len(batches)), TURNS)
+        for number, turn in enumerate(parts, (epoch - 1) * TURNS):
+            yield epoch, number, batches[turn], due[turn]
+
+
+def _racer(rule, settings, log):
+    """Returns the rule's network as the log left it, or as races begin."""
+    one = racer(
         rule,
         settings.depth,
         settings.units,
         settings.predictor_units,
         settings.update_probability < 1,
     )
+    if rule in log.states:
+        one.go_on_from(log.states[rule])
+    else:
+        one.restart(settings.seed, settings.learning_rate)
+    return one
 
 
 def _train(one, x, y, due):

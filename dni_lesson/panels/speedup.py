@@ -55,7 +55,7 @@ class SpeedupPanel(Explorer):
             draw,
             {
                 "layers": slider("weight layers", 2, 10, 4),
-                "units": dropdown("units", (64, 128, 256, 512, 1024), 256),
+                "units": dropdown("units", (64, 128, 256, 384, 512, 1024), 256),
                 "predictor": dropdown("predictor", list(_PREDICTORS)),
                 "step_ms": choices(
                     "step on 1 worker, ms", (1, 2, 5, 10, 20, 50, 100, 200), 5

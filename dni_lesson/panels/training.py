@@ -6,6 +6,7 @@ at; `Background` runs through it in one daemon thread, or in the calling thread
 where a test or a lesson wants to wait for the end.
 """
 
+import contextlib
 import math
 import threading
 
@@ -21,9 +22,9 @@ class Background:
     from building to training, between its own first and last line.
 
     Args:
-        work: Function of a `threading.Event` that returns an iterator of
+        work: Function of a `threading.Event` that returns a generator of
             booleans: whether this is a good place to pause. It must end soon
-            after the event is set.
+            after the event is set, and is closed in the working thread.
         on_change: Function of this object, called from the working thread
             after each item and once more at the end.
 
@@ -94,15 +95,20 @@ class Background:
         if before is not None:
             before.join()
         try:
-            for may_pause in self._work(self._stopping):
-                self._on_change(self)
-                if may_pause:
-                    self._pause_if_due()
-                if self._stopping.is_set():
-                    break
+            with contextlib.closing(self._work(self._stopping)) as items:
+                for may_pause in items:
+                    self._on_change(self)
+                    if may_pause:
+                        self._pause_if_due()
+                    if self._stopping.is_set():
+                        break
             self.state = "stopped" if self._stopping.is_set() else "finished"
         except Exception as error:  # A thread's traceback is shown nowhere.
             self.state, self.error = "failed", error
+        except KeyboardInterrupt:  # Of the cell that waits for the end.
+            self.state = "stopped"
+            self._on_change(self)
+            raise
         self._on_change(self)
 
     def _pause_if_due(self):
