@@ -117,3 +117,28 @@ def test_throughput_counts_every_step_but_the_one_that_compiles():
         *list(watch.history.values())[1:], strict=True
     ):
         assert seconds > 0 and rate == steps / seconds
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras's
+@pytest.mark.parametrize("steps_per_execution", [1, 16])
+def test_steps_are_counted_where_the_length_is_not_known(steps_per_execution):
+    x, y = helpers.toy_data()
+    data = helpers.data_set(x, y).filter(lambda x, y: True)  # 3 batches
+    model = dni.mlp(depth=3, units=8, input_dim=6, num_classes=3)
+    model.compile(
+        "adam",
+        helpers.crossentropy(),
+        jit_compile=False,
+        steps_per_execution=steps_per_execution,
+    )
+    watch, throughput = monitor(), dni.ThroughputMonitor()
+    model.fit(
+        data,
+        epochs=3,
+        shuffle=False,
+        verbose=0,
+        callbacks=[watch, throughput],
+    )
+    assert watch.history["step"][::2] == [3, 6, 9]
+    first = [2] if steps_per_execution == 1 else []
+    assert throughput.history["steps"] == [*first, 3, 3]

@@ -40,6 +40,19 @@ def test_splice_refuses_a_prediction_of_another_shape():
         dni.splice(H, H[:, :1])
 
 
+def test_splice_takes_shapes_that_are_known_in_part():
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, 2), "float32"),
+            tf.TensorSpec((2, 2), "float32"),
+        ]
+    )
+    def spliced(h, g_hat):
+        return dni.splice(h, g_hat)
+
+    np.testing.assert_array_equal(spliced(H, H + 1.0), H)
+
+
 def test_gradient_below_does_not_depend_on_the_loss_above():
     layer = dni.SyntheticGradient(
         keras.layers.Dense(2, kernel_initializer="ones")
