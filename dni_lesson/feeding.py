@@ -8,9 +8,9 @@ runs out, 10 ms * (2**n - 1) after the start, which can double a short epoch.
 
 import contextlib
 
-from dni_lesson.checks import (
+from dni_lesson.checks import check_int
+from dni_lesson.examples import (
     check_examples,
-    check_int,
     check_labels,
     check_weights,
     is_array,

@@ -7,7 +7,7 @@ weights with the interfaces left out, one full backward pass.
 
 from typing import NamedTuple
 
-from dni_lesson.checks import check_examples, is_array
+from dni_lesson.examples import check_examples, is_array
 from dni_lesson.models import DecoupledModel
 
 import keras

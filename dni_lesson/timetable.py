@@ -6,8 +6,14 @@ what each task waits for makes a schedule, a short simulation the events.
 """
 
 import math
-import numbers
 from typing import NamedTuple
+
+from dni_lesson.checks import (
+    as_float,
+    check_choice,
+    check_int,
+    check_not_negative,
+)
 
 SCHEDULES = ("locked", "gpipe", "1f1b", "decoupled", "unlocked")
 
@@ -102,18 +108,17 @@ def timetable(
       [arXiv 1811.06965](https://arxiv.org/abs/1811.06965), PipeDream
       [arXiv 1806.03377](https://arxiv.org/abs/1806.03377).
     """
-    is_known = isinstance(schedule, str) and schedule in SCHEDULES
-    _check("schedule", schedule, is_known, f"one of {SCHEDULES}")
+    check_choice("schedule", schedule, SCHEDULES)
     costs = check_costs(forward, backward, predictor)
-    link_delay = _check_delay("link_delay", link_delay)
-    synthetic_input = _check_delay("synthetic_input", synthetic_input)
-    minibatches = _check_count("minibatches", minibatches)
-    microbatches = _check_count("microbatches", microbatches)
+    link_delay = check_not_negative("link_delay", link_delay)
+    synthetic_input = check_not_negative("synthetic_input", synthetic_input)
+    minibatches = check_int("minibatches", minibatches, at_least=1)
+    microbatches = check_int("microbatches", microbatches, at_least=1)
     is_fit = schedule == "gpipe" or microbatches == 1
     _check("microbatches", microbatches, is_fit, f"1 for {schedule!r}")
     is_decoupled = schedule in ("decoupled", "unlocked")
     if queue_size is not None:
-        queue_size = _check_count("queue_size", queue_size)
+        queue_size = check_int("queue_size", queue_size, at_least=1)
         _check("queue_size", queue_size, is_decoupled, f"None for {schedule!r}")
 
     durations = {}
@@ -225,7 +230,7 @@ def _check_list(name, values, length=None, is_zero_fine=False):
         given = list(values)
     except TypeError:
         given = []
-    costs = [_as_float(one) for one in given]
+    costs = [as_float(one) for one in given]
     is_right = len(costs) == (length or max(len(costs), 1)) and all(
         0 <= cost < math.inf and (cost > 0 or is_zero_fine) for cost in costs
     )
@@ -233,28 +238,6 @@ def _check_list(name, values, length=None, is_zero_fine=False):
     whom = f"each of {length} modules" if length else "each module"
     _check(name, values, is_right, f"a finite cost {sign} for {whom}")
     return costs
-
-
-def _check_delay(name, value):
-    delay = _as_float(value)
-    _check(name, value, 0 <= delay < math.inf, "a finite number >= 0")
-    return delay
-
-
-def _check_count(name, value):
-    is_count = isinstance(value, numbers.Integral) and value is not True
-    _check(name, value, is_count and value >= 1, "an integer >= 1")
-    return int(value)
-
-
-def _as_float(value):
-    """Returns a number as Python's float, NaN if it is none."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        return math.nan
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def _check(name, received, is_right, expected):

@@ -43,40 +43,39 @@ def choice_slips(letter, among):
     )
 
 
-def forms(right):
-    """Parametrises a test with the names and right forms of a table."""
-    return pytest.mark.parametrize(
-        ("name", "answer"),
-        [(name, form) for name, row in right.items() for form in row],
-    )
+def tests_of(lesson, right, wrong):
+    """Returns a class of tests for all exercises of a lesson.
+
+    Args:
+        lesson: String, its number.
+        right: Dict from an exercise's name to the answers it must accept.
+        wrong: Dict from its name to pairs of a wrong answer and a part of what
+            is said to it.
+    """
+
+    class Tests:
+        @pytest.mark.parametrize(("name", "answer"), _cells(right))
+        def test_right_form_is_accepted(self, name, answer):
+            told = report(EXERCISES[name], answer)
+            assert told.startswith(f"Exercise {name}: right."), told
+
+        @pytest.mark.parametrize(("name", "slip"), _cells(wrong))
+        def test_slip_is_told_what_is_wrong_with_a_hint(self, name, slip):
+            answer, message = slip
+            told = report(EXERCISES[name], answer)
+            assert told.startswith(f"Exercise {name}: not yet."), told
+            assert message in told
+            assert "Hint" in told
+
+        def test_every_exercise_is_tried_in_enough_forms(self):
+            names = [name for name in EXERCISES if name.startswith(lesson)]
+            assert list(right) == list(wrong) == names
+            for name in names:
+                assert len(right[name]) >= FEWEST, name
+                assert len(wrong[name]) >= FEWEST, name
+
+    return Tests
 
 
-def slips(wrong):
-    """Parametrises a test with names, wrong forms and what is said to them."""
-    return pytest.mark.parametrize(
-        ("name", "answer", "message"),
-        [(name, *slip) for name, row in wrong.items() for slip in row],
-    )
-
-
-def assert_accepted(name, answer):
-    """The exercise takes the answer as right."""
-    told = report(EXERCISES[name], answer)
-    assert told.startswith(f"Exercise {name}: right."), told
-
-
-def assert_refused(name, answer, message):
-    """The exercise says what is wrong with the answer, and gives a hint."""
-    told = report(EXERCISES[name], answer)
-    assert told.startswith(f"Exercise {name}: not yet."), told
-    assert message in told
-    assert "Hint" in told
-
-
-def assert_complete(lesson, right, wrong):
-    """Each exercise of a lesson is tried in enough forms."""
-    names = [name for name in EXERCISES if name.startswith(lesson)]
-    assert list(right) == list(wrong) == names
-    for name in names:
-        assert len(right[name]) >= FEWEST, name
-        assert len(wrong[name]) >= FEWEST, name
+def _cells(table):
+    return [(name, cell) for name, row in table.items() for cell in row]

@@ -166,18 +166,7 @@ WRONG = {
 }
 
 
-@judging.forms(RIGHT)
-def test_right_form_is_accepted(name, answer):
-    judging.assert_accepted(name, answer)
-
-
-@judging.slips(WRONG)
-def test_slip_is_told_what_is_wrong(name, answer, message):
-    judging.assert_refused(name, answer, message)
-
-
-def test_every_exercise_is_tried_in_enough_forms():
-    judging.assert_complete("03", RIGHT, WRONG)
+TestForms = judging.tests_of("03", RIGHT, WRONG)
 
 
 def test_a_stub_is_not_solved_yet():

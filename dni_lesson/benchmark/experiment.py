@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 from typing import NamedTuple
 
+from dni_lesson.checks import check_choice, check_int, check_positive
+
 # What each arm of the comparison is.
 ARMS = {
     "backprop": "the true gradient, every layer at every step",
@@ -91,9 +93,6 @@ class Experiment:
     device: str | None = None
 
     def __post_init__(self):
-        # Here, as `--help` needs no Keras, which loads with the checks.
-        from dni_lesson.checks import check_choice, check_int, check_positive
-
         for name in VARIED:
             value = getattr(self, name)
             if not isinstance(value, list | tuple) or not value:
@@ -125,8 +124,6 @@ class Experiment:
         self._check_device()
 
     def _check_device(self):
-        from dni_lesson.checks import check_choice
-
         import tensorflow as tf
 
         has_gpu = bool(tf.config.list_physical_devices("GPU"))

@@ -3,11 +3,11 @@
 from dni_lesson.checks import (
     check_bool,
     check_choice,
-    check_examples,
     check_int,
     check_not_negative,
     check_positive,
 )
+from dni_lesson.examples import check_examples
 from dni_lesson.workers.arguments import (
     LONGEST,
     check_arrays,
