@@ -52,7 +52,8 @@ def _train(job, stages, on_report):
                     stage.follow(rate)
         if ends:
             last[:] = weights
-        team[0].box.put("go on", job.plan.end_after(minibatches))
+        else:
+            team[0].box.put("go on", job.plan.end_after(minibatches))
         return ends
 
     try:
