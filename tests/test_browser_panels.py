@@ -189,6 +189,8 @@ def test_a_race_runs_while_other_cells_run(open_page, server, subshells):
     page.press("Step")
     picture = page.picture()
     page.wait_for_other_picture(picture)
+    # Until then the step is over, and the button says again what it does.
+    page.run(1)
     page.press("Resume")
     page.wait_for("Running: ")
     page.press("Stop")
