@@ -152,12 +152,10 @@ def check_labels(model, y, name="y"):
         for one in model.interfaces
         if one is not None and one.num_classes is not None
     ]
-    if (numbers or rows) and classes is not None:
+    if numbers and classes is not None:
         limits.append(("the loss", classes))
     if not (numbers or rows) and labels.dtype.kind in "iu":
         _ask_loss(model, name, np.unique(labels))
-    if not limits:
-        return y
     if labels.ndim == rank and labels.shape[-1] == classes > 1 and numbers:
         is_one_hot = (labels.sum(-1) == 1) & (labels.max(-1) == 1)
         is_one_hot &= labels.min(-1) >= 0
@@ -169,17 +167,21 @@ def check_labels(model, y, name="y"):
             )
         y = labels = labels.argmax(axis=-1)
     for reader, count in limits:
-        is_rows = labels.ndim > 1 and labels.shape[-1] == count
-        if rows and reader == "the loss" and not is_rows:
-            raise ValueError(
-                f"`{name}`. The loss expects one-hot labels of shape "
-                f"({len(labels)}, {count}). Received: integers of shape "
-                f"{labels.shape}. Use keras.utils.to_categorical(y, "
-                f"{count}) or SparseCategoricalCrossentropy"
-            )
-        if not (is_rows and (rows or not numbers)):
+        if numbers or not _are_rows(labels, count):
             _check_class_numbers(name, labels, reader, count, rank, loss)
+    if rows and classes is not None and not _are_rows(labels, classes):
+        raise ValueError(
+            f"`{name}`. The loss expects one-hot labels of shape "
+            f"({len(labels)}, {classes}). Received: integers of shape "
+            f"{labels.shape}. Use keras.utils.to_categorical(y, "
+            f"{classes}) or SparseCategoricalCrossentropy"
+        )
     return y
+
+
+def _are_rows(labels, classes):
+    """Returns whether the last axis has a value for each class."""
+    return labels.ndim > 1 and labels.shape[-1] == classes
 
 
 def _ask_loss(model, name, values):
