@@ -236,42 +236,30 @@ def test_inputs_of_unknown_width_are_refused():
         dni.SyntheticGradient().build((None, None))
 
 
-def half_precision_layer(num_classes, kernel_row, value):
-    """A layer in float16 that predicts `value` for one class, else 0."""
-    predictor = keras.layers.Dense(2, dtype="mixed_float16")
-    layer = dni.SyntheticGradient(
-        predictor, num_classes=num_classes, dtype="mixed_float16"
-    )
-    layer.build((None, 2))
-    kernel = np.zeros((2 + num_classes, 2))
-    kernel[2 + kernel_row] = value
-    predictor.kernel.assign(kernel)
-    return layer
-
-
-def test_float16_keeps_labels_whole_and_large_scales_finite():
-    """Float16 has no 2049 and nothing above 65504."""
-    layer = half_precision_layer(2050, 2049, 1e-2)
-    labels, scale = tf.constant([2049.0, 0.0]), tf.constant([1e6, 1e6])
-    (g,) = gradients(
-        lambda h: tf.reduce_sum(
-            layer(h, labels=labels, gradient_scale=scale, training=True)
-        ),
-        H.astype("float16"),
-    )
-    np.testing.assert_allclose(g, [[1e4, 1e4], [0, 0]], rtol=1e-2)
-
-
-def test_a_model_in_float16_keeps_labels_whole_and_large_scales_finite():
-    layer = half_precision_layer(2050, 2049, 1e-2)
+def in_a_model(layer):
+    """Returns a model in float16 that is nothing but the interface."""
     identity = keras.layers.Activation("linear", dtype="mixed_float16")
-    model = dni.DecoupledModel(
+    return dni.DecoupledModel(
         [identity, identity], [layer], dtype="mixed_float16"
     )
+
+
+@pytest.mark.parametrize("wrapped", [lambda layer: layer, in_a_model])
+def test_float16_keeps_labels_whole_and_large_scales_finite(wrapped):
+    """Float16 has no 2049 and nothing above 65504."""
+    predictor = keras.layers.Dense(2, dtype="mixed_float16")
+    layer = dni.SyntheticGradient(
+        predictor, num_classes=2050, dtype="mixed_float16"
+    )
+    layer.build((None, 2))
+    kernel = np.zeros((2 + 2050, 2))
+    kernel[2 + 2049] = 1e-2  # what class 2049 adds
+    predictor.kernel.assign(kernel)
+    called = wrapped(layer)
     labels, scale = tf.constant([2049.0, 0.0]), tf.constant([1e6, 1e6])
     (g,) = gradients(
         lambda h: tf.reduce_sum(
-            model(h, labels=labels, gradient_scale=scale, training=True)
+            called(h, labels=labels, gradient_scale=scale, training=True)
         ),
         H.astype("float16"),
     )
