@@ -18,11 +18,11 @@ LONGEST_FIRST = (
     "tests/test_browser_playground.py",
     "tests/test_workers_fit.py",
     "tests/test_nbval_mends.py",
-    "tests/test_benchmark_running.py",
+    "tests/test_experiments_running.py",
     "notebooks/00_start_here.ipynb",
     # Not beside the browser: Ray gives up where a start takes too long.
     "tests/test_workers_cluster.py",
-    "tests/test_benchmark_arms.py",
+    "tests/test_experiments_arms.py",
     "notebooks/solutions/09_playground.ipynb",
     "notebooks/02_predicting_a_gradient.ipynb",
     "notebooks/09_playground.ipynb",

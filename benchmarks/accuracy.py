@@ -19,8 +19,8 @@ import os
 import platform
 
 import dni_lesson as dni
-from dni_lesson.benchmark.experiment import DEVICES
-from dni_lesson.benchmark.store import Column
+from dni_lesson.experiments.experiment import DEVICES
+from dni_lesson.experiments.store import Column
 from dni_lesson.networks import RULES
 from dni_lesson.terminal import say
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import dni_lesson as dni
 from dni_lesson.costs import module_macs
-from dni_lesson.cuts import best_cut
-from dni_lesson.speed import step_time
+from dni_lesson.schedules.cuts import best_cut
+from dni_lesson.schedules.speed import step_time
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.job import Plan
 from dni_lesson.workers.partition import partition

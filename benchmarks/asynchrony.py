@@ -36,12 +36,12 @@ import os
 import statistics
 
 import dni_lesson as dni
-from dni_lesson.benchmark.environment import environment
-from dni_lesson.benchmark.store import Column
-from dni_lesson.measured import mean_costs
-from dni_lesson.speed import step_time
+from dni_lesson.experiments.machine import environment
+from dni_lesson.experiments.store import Column
+from dni_lesson.schedules.measured import mean_costs
+from dni_lesson.schedules.speed import step_time
+from dni_lesson.schedules.timetable import timetable
 from dni_lesson.terminal import say
-from dni_lesson.timetable import timetable
 
 import numpy as np
 import tables

@@ -17,8 +17,8 @@ import threading
 import time
 from types import SimpleNamespace
 
-from dni_lesson.benchmark.environment import environment
-from dni_lesson.benchmark.store import Column
+from dni_lesson.experiments.machine import environment
+from dni_lesson.experiments.store import Column
 from dni_lesson.terminal import say
 from dni_lesson.workers.mailbox import Mailbox
 

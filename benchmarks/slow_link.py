@@ -14,8 +14,8 @@ import argparse
 import itertools
 
 import dni_lesson as dni
-from dni_lesson.benchmark.environment import environment
-from dni_lesson.benchmark.store import Column
+from dni_lesson.experiments.machine import environment
+from dni_lesson.experiments.store import Column
 from dni_lesson.terminal import say
 
 import tables

@@ -144,7 +144,7 @@ def results():
     """Returns the table. Only the program that writes it loads what it needs:
     the arms are to be alone with their library.
     """
-    from dni_lesson.benchmark.store import Column
+    from dni_lesson.experiments.store import Column
 
     import tables
 
@@ -186,7 +186,7 @@ def missing_rounds(table, programs, rounds):
 
 def measure_rounds(table, programs, numbers):
     """Adds the rows of these rounds, all by the same processes."""
-    from dni_lesson.benchmark.environment import environment
+    from dni_lesson.experiments.machine import environment
 
     from served import Served
 

@@ -3,9 +3,9 @@
 import argparse
 import pathlib
 
-from dni_lesson.benchmark.environment import ENVIRONMENT
-from dni_lesson.benchmark.results import GROUP, SETTINGS
-from dni_lesson.benchmark.store import Column, ResultsError, Store
+from dni_lesson.experiments.machine import ENVIRONMENT
+from dni_lesson.experiments.results import GROUP, SETTINGS
+from dni_lesson.experiments.store import Column, ResultsError, Store
 
 FOLDER = pathlib.Path(__file__).parent.parent / "data/results"
 DEPTH, UNITS, SEED = GROUP["depth"], GROUP["units"], GROUP["seed"]

@@ -11,19 +11,19 @@ from dni_lesson.terminal import prepare
 
 
 def _lab(options, rest):
-    from dni_lesson import lab
+    from dni_lesson.kit import lab
 
     return lab.main(rest)
 
 
 def _doctor(options, rest):
-    from dni_lesson import doctor
+    from dni_lesson.kit import doctor
 
     return doctor.main()
 
 
 def _benchmark(options, rest):
-    from dni_lesson.benchmark import command
+    from dni_lesson.experiments import command
 
     return command.main(rest)
 

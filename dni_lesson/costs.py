@@ -15,7 +15,7 @@ import keras
 class Costs(NamedTuple):
     """What one training step costs each module, from the input.
 
-    The fields are the arguments of `dni_lesson.speed.max_speedup`.
+    The fields are the arguments of `dni_lesson.schedules.speed.max_speedup`.
 
     Attributes:
         forward: List of integers, MACs per example of the forward passes.
@@ -80,7 +80,7 @@ def step_macs(model):
 def layer_macs(model, k):
     """Returns the MACs per example of updating module `k` in a call of its own.
 
-    As in `dni_lesson.benchmark`'s stochastic updates, every call runs the
+    As in `dni_lesson.experiments`'s stochastic updates, every call runs the
     forward pass again from the input: up to the module above, whose predictor
     gives the target of this module's predictor.
 

@@ -8,7 +8,7 @@ weights with the interfaces left out, one full backward pass.
 from typing import NamedTuple
 
 from dni_lesson.examples import check_examples, is_array
-from dni_lesson.models import DecoupledModel
+from dni_lesson.model import DecoupledModel
 
 import keras
 import numpy as np

@@ -5,8 +5,8 @@ from dni_lesson.checks import (
     check_int,
     check_widths,
 )
-from dni_lesson.layers import SyntheticGradient
-from dni_lesson.models import DecoupledModel
+from dni_lesson.interfaces import SyntheticGradient
+from dni_lesson.model import DecoupledModel
 from dni_lesson.predictors import (
     ZeroPredictor,
     glorot,

@@ -1,7 +1,7 @@
 """What several tests need: small models, small data, one layer contract."""
 
-from dni_lesson.benchmark.experiment import Experiment
-from dni_lesson.benchmark.results import COLUMNS
+from dni_lesson.experiments.experiment import Experiment
+from dni_lesson.experiments.results import COLUMNS
 
 import keras
 import numpy as np

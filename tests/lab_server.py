@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from typing import NamedTuple
 
-from dni_lesson import lab
+from dni_lesson.kit import lab
 
 SECONDS_TO_START = 60
 

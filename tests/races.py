@@ -3,8 +3,8 @@
 import threading
 
 from dni_lesson.panels import racing
+from dni_lesson.panels.background import Background
 from dni_lesson.panels.race_settings import Settings
-from dni_lesson.panels.training import Background
 
 import numpy as np
 import pytest

@@ -28,7 +28,7 @@ RACE = (
 )
 THREADS = (
     "import threading\n"
-    "from dni_lesson.panels.training import THREAD\n"
+    "from dni_lesson.panels.background import THREAD\n"
     "print('training threads:', [t.name for t in threading.enumerate()]"
     ".count(THREAD))"
 )
@@ -36,7 +36,7 @@ THREADS = (
 # that has much to do.
 ENDED = (
     "import threading\n"
-    "from dni_lesson.panels.training import THREAD\n"
+    "from dni_lesson.panels.background import THREAD\n"
     "racing = [t for t in threading.enumerate() if t.name == THREAD]\n"
     "for thread in racing:\n"
     "    thread.join(30)\n"

@@ -2,8 +2,8 @@
 
 from fractions import Fraction
 
-from dni_lesson import speed
-from dni_lesson.timetable import timetable
+from dni_lesson.schedules import speed
+from dni_lesson.schedules.timetable import timetable
 
 import judging
 import numpy as np

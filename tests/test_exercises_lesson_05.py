@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from dni_lesson.speed import needed_delay
+from dni_lesson.schedules.speed import needed_delay
 
 import judging
 import numpy as np

@@ -1,9 +1,9 @@
 """Right forms of answers to lesson 06 are accepted, slips get a hint."""
 
-from dni_lesson.cuts import best_cut, join
 from dni_lesson.exercises import lesson_06
-from dni_lesson.speed import max_speedup, step_time
-from dni_lesson.timetable import timetable
+from dni_lesson.schedules.cuts import best_cut, join
+from dni_lesson.schedules.speed import max_speedup, step_time
+from dni_lesson.schedules.timetable import timetable
 
 import judging
 import numpy as np

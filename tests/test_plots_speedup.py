@@ -1,5 +1,5 @@
 from dni_lesson import plots
-from dni_lesson.speed import CLAIM
+from dni_lesson.schedules.speed import CLAIM
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,7 +1,7 @@
 """The picture of a timetable: its rows, boxes, numbers and colours."""
 
 from dni_lesson import plots
-from dni_lesson.timetable import timetable
+from dni_lesson.schedules.timetable import timetable
 
 import matplotlib
 import matplotlib.pyplot as plt

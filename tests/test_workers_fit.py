@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import dni_lesson as dni
-from dni_lesson.speed import step_time
-from dni_lesson.timetable import timetable
+from dni_lesson.schedules.speed import step_time
+from dni_lesson.schedules.timetable import timetable
 
 import helpers
 import keras

@@ -1,7 +1,7 @@
 """What a run leaves behind adds up."""
 
-from dni_lesson.speed import step_time
-from dni_lesson.timetable import timetable
+from dni_lesson.schedules.speed import step_time
+from dni_lesson.schedules.timetable import timetable
 from dni_lesson.workers.history import AsyncHistory
 from dni_lesson.workers.job import Record, joined
 

@@ -1,8 +1,8 @@
 """The exercises of lesson 01."""
 
-from dni_lesson import speed
 from dni_lesson.exercises.exercise import Exercise, cases, choice, number
-from dni_lesson.timetable import timetable
+from dni_lesson.schedules import speed
+from dni_lesson.schedules.timetable import timetable
 
 
 def _idle(forward, backward, delay):

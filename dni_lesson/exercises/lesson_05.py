@@ -1,7 +1,7 @@
 """The exercises of lesson 05."""
 
 from dni_lesson.exercises.exercise import Exercise, cases, choice, number
-from dni_lesson.speed import needed_delay
+from dni_lesson.schedules.speed import needed_delay
 
 
 def _pace(seconds, updates, backprop_seconds, backprop_updates):

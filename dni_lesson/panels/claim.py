@@ -2,13 +2,13 @@
 
 import functools
 
-from dni_lesson.benchmark.counting import count
-from dni_lesson.benchmark.summary import rounds
+from dni_lesson.experiments.counting import count
+from dni_lesson.experiments.summary import rounds
 from dni_lesson.panels.controls import choices, slider
 from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
 from dni_lesson.plots.speedup import mark_claim, ratio_axis, write_beside
-from dni_lesson.speed import CLAIM
+from dni_lesson.schedules.speed import CLAIM
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 """Buttons that move a slider: what it changes becomes a film."""
 
+from dni_lesson.panels.background import Background
 from dni_lesson.panels.controls import button
-from dni_lesson.panels.training import Background
 
 _SECONDS_BETWEEN_STEPS = 0.1
 

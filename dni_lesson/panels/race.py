@@ -7,6 +7,7 @@ import time
 
 from dni_lesson.checks import check_choice, check_int
 from dni_lesson.networks import RULES
+from dni_lesson.panels.background import Background
 from dni_lesson.panels.controls import (
     button,
     checkbox,
@@ -21,7 +22,6 @@ from dni_lesson.panels.race_picture import AXES, RacePicture
 from dni_lesson.panels.race_settings import Settings, as_code, fields
 from dni_lesson.panels.race_words import NAMES, in_words, standing
 from dni_lesson.panels.racing import TURNS, Log, race
-from dni_lesson.panels.training import Background
 
 _SECONDS_BETWEEN_PICTURES = 0.094
 _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.

@@ -9,11 +9,11 @@ painted.
 import math
 
 from dni_lesson import plots
-from dni_lesson.panels.overlay import svg
 from dni_lesson.panels.panel import encode
 from dni_lesson.panels.race_words import LETTERS, NAMES, reading_line
 from dni_lesson.panels.racer import PREDICTING
 from dni_lesson.panels.racing import EXAMPLES, samples
+from dni_lesson.panels.svg import svg
 from dni_lesson.plots.describing import png_metadata
 
 import numpy as np

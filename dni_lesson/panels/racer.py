@@ -3,8 +3,8 @@
 import functools
 import math
 
-from dni_lesson.benchmark.arms import layer_call
 from dni_lesson.costs import crosses
+from dni_lesson.experiments.arms import layer_call
 from dni_lesson.gradients import gradient_function
 from dni_lesson.networks import RULES, mlp
 

@@ -2,9 +2,9 @@
 
 from dni_lesson.panels.controls import choices, dropdown, slider
 from dni_lesson.panels.panel import Explorer
-from dni_lesson.speed import max_speedup, step_time
-from dni_lesson.splitting import split
-from dni_lesson.timetable import timetable
+from dni_lesson.schedules.speed import max_speedup, step_time
+from dni_lesson.schedules.splitting import split
+from dni_lesson.schedules.timetable import timetable
 
 import numpy as np
 from matplotlib.colors import LogNorm

@@ -14,8 +14,9 @@ from dni_lesson.plots.asynchrony import (
     plot_speed_against_width as plot_speed_against_width,
 )
 from dni_lesson.plots.bounds import plot_bounds as plot_bounds
-from dni_lesson.plots.colors import COLORS as COLORS
 from dni_lesson.plots.currencies import plot_currencies as plot_currencies
+from dni_lesson.plots.diagrams import draw_backprop as draw_backprop
+from dni_lesson.plots.diagrams import draw_decoupled as draw_decoupled
 from dni_lesson.plots.digits import plot_digits as plot_digits
 from dni_lesson.plots.gradients import plot_agreement as plot_agreement
 from dni_lesson.plots.gradients import plot_gradient_pair as plot_gradient_pair
@@ -25,4 +26,5 @@ from dni_lesson.plots.speedup import plot_chain as plot_chain
 from dni_lesson.plots.speedup import (
     plot_speed_against_p as plot_speed_against_p,
 )
+from dni_lesson.plots.style import COLORS as COLORS
 from dni_lesson.plots.timetable import plot_timetable as plot_timetable

@@ -1,7 +1,7 @@
 """What workers that do not wait gain, and what late gradients cost."""
 
-from dni_lesson.plots.colors import COLORS
 from dni_lesson.plots.speedup import mark_claim, ratio_axis
+from dni_lesson.plots.style import COLORS
 
 import matplotlib.pyplot as plt
 import seaborn as sns

@@ -1,7 +1,7 @@
 """How high a speed-up can be."""
 
-from dni_lesson.plots.colors import COLORS
 from dni_lesson.plots.speedup import mark_claim
+from dni_lesson.plots.style import COLORS
 
 import matplotlib.pyplot as plt
 import numpy as np

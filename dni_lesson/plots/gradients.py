@@ -1,6 +1,6 @@
 """True against synthetic gradients: over time, and value by value."""
 
-from dni_lesson.plots.colors import COLORS
+from dni_lesson.plots.style import COLORS
 
 import matplotlib.pyplot as plt
 import pandas as pd

@@ -1,6 +1,6 @@
 """Curves of training runs."""
 
-from dni_lesson.plots.colors import COLORS
+from dni_lesson.plots.style import COLORS
 
 import matplotlib.pyplot as plt
 import seaborn as sns

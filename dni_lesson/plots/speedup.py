@@ -1,7 +1,7 @@
 """What a speed-up is made of, and what it depends on."""
 
-from dni_lesson.plots.colors import COLORS
-from dni_lesson.speed import CLAIM
+from dni_lesson.plots.style import COLORS
+from dni_lesson.schedules.speed import CLAIM
 
 import matplotlib.pyplot as plt
 import numpy as np

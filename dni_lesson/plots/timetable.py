@@ -1,6 +1,6 @@
 """The picture of a timetable."""
 
-from dni_lesson.plots.colors import COLORS
+from dni_lesson.plots.style import COLORS
 
 import matplotlib.pyplot as plt
 import seaborn as sns
@@ -25,7 +25,7 @@ def plot_timetable(events, ax=None, end=None, legend=True):
     """Draws one row per worker, one box per event; the hatched rest is idle.
 
     Args:
-        events: List of `Event`, see `dni_lesson.timetable`.
+        events: List of `Event`, see `dni_lesson.schedules.timetable`.
         ax: Matplotlib axes. Default: the current ones.
         end: Float, where the time axis ends. Default: with the last event.
         legend: Boolean, whether to explain the colours above the axes.

@@ -1,7 +1,7 @@
 """The arguments of `fit_async`: what can be asked for."""
 
 from dni_lesson.checks import check_choice, check_int
-from dni_lesson.models import DecoupledModel
+from dni_lesson.model import DecoupledModel
 
 import keras
 import tensorflow as tf

@@ -1,6 +1,6 @@
 """What a run with workers leaves behind: measures and the real timetable."""
 
-from dni_lesson.speed import step_time
+from dni_lesson.schedules.speed import step_time
 
 
 class AsyncHistory:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dni_lesson.models import DecoupledModel
+from dni_lesson.model import DecoupledModel
 from dni_lesson.workers.batches import Batches
 
 

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 
-from dni_lesson.timetable import Event
+from dni_lesson.schedules.timetable import Event
 from dni_lesson.workers.ends import EpochEnds
 from dni_lesson.workers.job import Record
 from dni_lesson.workers.mailbox import Mailbox

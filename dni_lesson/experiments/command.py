@@ -1,0 +1,202 @@
+"""`python -m dni_lesson benchmark`: runs, continues and reports.
+
+TensorFlow and what stands on it are loaded when there is something to run, so
+that `--help` comes at once, and where TensorFlow is missing, too.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+import time
+
+from dni_lesson.experiments import paths
+from dni_lesson.experiments.experiment import ARMS, PLACED, PRESETS, Experiment
+from dni_lesson.terminal import say
+
+
+def main(arguments=None):
+    """Runs the command and returns its exit code.
+
+    Args:
+        arguments: Sequence of strings. Defaults to the command line.
+    """
+    options = _parser().parse_args(arguments)
+    if options.list:
+        for name, text in ARMS.items():
+            say(f"{name:19}{text}")
+        return 0
+    try:
+        paths.check_out(options.out)
+        if options.report:
+            paths.check_report(options.report, options.out)
+        return _run(options)
+    except ImportError as error:
+        print(f"The benchmark cannot be loaded: {error}", file=sys.stderr)
+        print(
+            "Say what is wrong with: python -m dni_lesson doctor",
+            file=sys.stderr,
+        )
+        return 1
+    except (ValueError, OSError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted. What was finished is in {options.out}; the same "
+            "command goes on from there.",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m dni_lesson benchmark",
+        description="Trains backprop and synthetic gradients side by side and "
+        "measures speed and accuracy. An interrupted benchmark goes on where "
+        "it stopped. Other options change the preset.",
+    )
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="quick",
+        help="quick: the bundled digits, under two minutes on two cores; full: "
+        "MNIST, eight arms, depths 3 to 6, three seeds; forensic: MNIST, how "
+        "counting and skipping make an arm look fast (default: quick)",
+    )
+    parser.add_argument("--arms", nargs="+", metavar="ARM")
+    parser.add_argument("--data", help="digits or mnist")
+    for name in ("depths", "units", "seeds"):
+        parser.add_argument(f"--{name}", nargs="+", type=int, metavar="N")
+    for name in ("epochs", "batch-size", "rounds", "validation", "refresh"):
+        parser.add_argument(f"--{name}", type=int, metavar="N")
+    parser.add_argument("--learning-rate", type=float, metavar="X")
+    parser.add_argument("--p", nargs="+", type=float, metavar="X")
+    parser.add_argument("--device", help="CPU or GPU (default: a GPU if any)")
+    path = pathlib.Path("benchmark.csv")
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=path, help=f"rows (default: {path})"
+    )
+    parser.add_argument(
+        "--report",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="write the report here as well: .md, or .html with the figures",
+    )
+    for name, what in (("list", "the arms are"), ("dry-run", "would run")):
+        parser.add_argument(
+            f"--{name}", action="store_true", help=f"say what {what}, and stop"
+        )
+    return parser
+
+
+def _run(options):
+    # First of all: it loads TensorFlow without its start-up lines.
+    from dni_lesson import _quiet as _quiet
+    from dni_lesson.experiments import report, running
+    from dni_lesson.experiments.machine import environment
+    from dni_lesson.experiments.results import Results
+
+    experiment = _experiment(options)
+    machine = environment(experiment.device)
+    results = Results(options.out)
+    groups = _todo(experiment, results, machine)
+    say(experiment)
+    runs = sum(len(rest.arms) for _, rest in groups)
+    total = len(experiment.groups()) * len(experiment.arms)
+    say(f"{runs} of {total} runs to do, rows in {options.out}")
+    others = {row["commit"] for row in results.rows} - {machine["commit"]}
+    if others and runs < total:
+        say(
+            f"some of the others are of commit {', '.join(sorted(others))}, "
+            "and count: name another file to measure them again"
+        )
+    data = running.load(experiment)
+    arms = [(group, rest.arms) for group, rest in groups]
+    expected = running.seconds_for(experiment, arms, data)
+    clock = Clock(sum(expected))
+    say(f"about {clock} on this machine")
+    if options.dry_run:
+        return 0
+    for number, (group, rest) in enumerate(groups):
+        name = f"group {number + 1}/{len(groups)} {tuple(group)}"
+        on_round = _progress(name, clock, expected[number], experiment, rest)
+        for rows in running.run_rounds(experiment, group, rest, data):
+            results.add(rows)
+            on_round(rows[0]["round"])
+    say(report.markdown(results.frame))
+    if options.report:
+        report.write(options.report, results.frame)
+    return _left(experiment, results, machine)
+
+
+def _todo(experiment, results, machine):
+    """Returns pairs of a `Group` and a `Rest` of it."""
+    return [
+        (group, rest)
+        for group in experiment.groups()
+        for rest in results.rest(experiment, group, machine)
+    ]
+
+
+def _left(experiment, results, machine):
+    """Returns the exit code, and says what is left to do if anything is."""
+    left = sum(
+        len(rest.arms) for _, rest in _todo(experiment, results, machine)
+    )
+    if left:
+        print(
+            f"Another benchmark had begun {left} of these runs in this file. "
+            "If it does not end them, the same command goes on with them.",
+            file=sys.stderr,
+        )
+    return 2 if left else 0
+
+
+def _experiment(options):
+    """Returns the preset with what the options change.
+
+    Where there are several GPUs it has the arms that use them, too.
+    """
+    import tensorflow as tf
+
+    names = [field.name for field in dataclasses.fields(Experiment)]
+    chosen = {name: getattr(options, name) for name in names}
+    given = {name: one for name, one in chosen.items() if one is not None}
+    experiment = Experiment(**{**PRESETS[options.preset], **given})
+    several = len(tf.config.list_physical_devices("GPU")) > 1
+    if several and experiment.device == "GPU" and options.arms is None:
+        arms = experiment.arms + PLACED
+        return dataclasses.replace(experiment, arms=arms)
+    return experiment
+
+
+def _progress(name, clock, expected, experiment, rest):
+    """Returns a function that prints what is done of one group."""
+    total = experiment.epochs * experiment.rounds
+
+    def on_round(done):
+        clock.advance(expected / (total - rest.done))
+        line = f"{name}, round {done}/{total}, {clock} left"
+        say(f"\r{line:78}", end="\n" if done == total else "")
+
+    return on_round
+
+
+class Clock:
+    """Time left, from an estimate that the work done so far corrects."""
+
+    def __init__(self, expected):
+        self._expected, self._done = expected, 0.0
+        self._start = time.perf_counter()
+
+    def advance(self, expected):
+        """Notes that what was expected to take so many seconds is done."""
+        self._done += expected
+
+    def __str__(self):
+        left = self._expected - self._done
+        if self._done:
+            left *= (time.perf_counter() - self._start) / self._done
+        return f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"

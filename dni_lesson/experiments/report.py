@@ -1,0 +1,150 @@
+"""A results file as a page to read: Markdown, or HTML with the figures."""
+
+import html
+import pathlib
+
+from dni_lesson.experiments.experiment import ARMS
+from dni_lesson.experiments.figures import figures
+from dni_lesson.experiments.paths import check_report
+from dni_lesson.experiments.results import ENVIRONMENT, SETTINGS
+from dni_lesson.experiments.summary import GROUPED, TARGETS, summary
+from dni_lesson.plots.showing import encode
+
+import numpy as np
+import pandas as pd
+
+TITLE = "Backprop against synthetic gradients: measured"
+NOTE = (
+    "Times are medians over rounds in which the arms took turns, in brackets "
+    'the quartiles; the columns "x as fast" compare with backprop inside a '
+    "round. Errors are test errors, mean over seeds and 95 % bootstrap "
+    "interval, which for two or three seeds is just their range. Peak memory "
+    "is that of a process that trains the arm alone. Compiling and evaluating "
+    "do not count."
+)
+# Rows are compared with each other only if they share all of these.
+_SHARED = [
+    name
+    for name in (*SETTINGS, *ENVIRONMENT)
+    if name not in (*GROUPED, "commit")
+]
+_STYLE = """
+body { font-family: sans-serif; max-width: 80em; margin: 2em auto;
+       padding: 0 1em; line-height: 1.4; }
+table { border-collapse: collapse; }
+th, td { border-bottom: 1px solid #ccc; padding: 0.3em 0.7em;
+         text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; }
+"""
+
+
+def write(path, frame, targets=TARGETS):
+    """Writes the report of a results file.
+
+    Args:
+        path: Path that ends with `.md`, or with `.html` for the same tables
+            and the figures in one file.
+        frame: Rows of `Results`.
+        targets: Sequence of floats, test errors in percent.
+
+    Raises:
+        ValueError: If the path ends otherwise.
+    """
+    check_report(path)
+    form = page if pathlib.Path(path).suffix == ".html" else markdown
+    pathlib.Path(path).write_text(form(frame, targets), encoding="utf-8")
+
+
+def markdown(frame, targets=TARGETS):
+    """Returns the report of a results file as Markdown, without figures."""
+    lines = [f"# {TITLE}", "", NOTE]
+    for setting, rows in _by_setting(frame):
+        lines += ["", setting]
+        for title, table in _tables(rows, targets):
+            lines += ["", f"## {title}", "", *_markdown_table(table)]
+    lines += ["", "## The arms", ""]
+    lines += [f"- `{arm}`: {text}." for arm, text in _used(frame)]
+    return "\n".join([*lines, ""])
+
+
+def page(frame, targets=TARGETS):
+    """Returns the report as one HTML page that needs no other file."""
+    parts = [_tag("h1", TITLE), _tag("p", NOTE)]
+    for setting, rows in _by_setting(frame):
+        parts.append(_tag("p", setting))
+        for title, table in _tables(rows, targets):
+            parts.append(_tag("h2", title))
+            parts.append(table.to_html(index=False, border=0))
+        for title, figure, alt in figures(rows):
+            source = f"data:image/png;base64,{encode(figure)}"
+            parts.append(_tag("h2", title))
+            parts.append(f'<img alt="{html.escape(alt)}" src="{source}">')
+            parts.append(_tag("p", alt))
+    arms = [f"{arm}: {text}." for arm, text in _used(frame)]
+    parts += [_tag("h2", "The arms"), *(_tag("p", line) for line in arms)]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        f"{_tag('title', TITLE)}<style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _tag(name, text):
+    return f"<{name}>{html.escape(text)}</{name}>"
+
+
+def _used(frame):
+    return [(arm, text) for arm, text in ARMS.items() if arm in set(frame.arm)]
+
+
+def _by_setting(frame):
+    """Yields what rows share, in words, and the rows."""
+    for _, rows in frame.groupby(_SHARED, sort=False, dropna=False):
+        words = (
+            "{data}, batch {batch_size}, {epochs} epochs, Adam "
+            "{learning_rate:g}, n = {refresh}. Device {device} "
+            "({device_name}), {cpu}, {cores} cores, {threads} threads; "
+            "TensorFlow {tensorflow}, Keras {keras}, Python {python}, commit "
+        ).format(**rows.iloc[0])
+        yield words + ", ".join(sorted(set(rows["commit"]))) + ".", rows
+
+
+def _tables(frame, targets):
+    """Yields, for each depth, width and `p`, a title and a table to read."""
+    table = summary(frame, targets)
+    for (depth, units, p), rows in table.groupby(GROUPED, sort=False):
+        cells = [_cells(row, targets) for row in rows.to_dict("records")]
+        title = f"{depth} layers of {units} units, p = {p:g}"
+        yield title, pd.DataFrame(cells)
+
+
+def _cells(row, targets):
+    low, high = _number(row["error_low"]), _number(row["error_high"])
+    return {
+        "arm": row["arm"],
+        "seeds": str(row["seeds"]),
+        "MACs": f"{row['macs'] / 1e6:.2f} M",
+        "ms an iteration": "{ms:.2f} ({ms_low:.2f} to {ms_high:.2f})".format(
+            **row
+        ),
+        "x as fast an iteration": _number(row["per_iteration"]),
+        "x as fast a layer-update": _number(row["per_update"]),
+        "test error %": f"{row['error']:.2f} ({low} to {high})",
+        **{
+            f"s to {target:g} %": _number(row[f"time_to_{target:g}"])
+            for target in targets
+        },
+        "peak MiB": _number(row["peak_mib"], digits=0),
+    }
+
+
+def _markdown_table(table):
+    rows = [list(table.columns), *table.to_numpy().tolist()]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
+
+
+def _number(value, digits=2):
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,1 @@
+"""The programs around the lessons: `lab` opens them, `doctor` finds faults."""

@@ -1,0 +1,79 @@
+"""The chain from backprop to a "3-fold" headline, on made-up rows."""
+
+from dni_lesson.experiments.headline import (
+    LINKS,
+    p_that_gives,
+    speedup_chain,
+)
+
+import helpers
+import numpy as np
+import pytest
+
+
+def arms(p):
+    """Per layer-update a call costs 2.5 times what backprop pays."""
+    return {
+        "backprop": (1.0, 40),
+        "backprop-logged": (1.25, 40),
+        "cdni": (2.0, 40),
+        "stochastic": (2.5 * p, 40 * p),
+        "stochastic-logged": (3.0 * p, 40 * p),
+    }
+
+
+@pytest.fixture
+def chain():
+    rows = helpers.benchmark_rows(arms, p=(0.2, 1.0))
+    return speedup_chain(rows, 0.2).set_index("link")
+
+
+def test_the_links_are_measured_ratios(chain):
+    assert list(chain.index) == list(LINKS)
+    busy = 1 - 0.8**4
+    expected = [1, 0.5, 0.4, 2 * busy, 2, 2.5, 2.5 / 1.2]
+    np.testing.assert_allclose(chain["measured"], expected)
+    expected = [1, 0.5, 0.8, 5 * busy, 1 / busy, 1.25, 1 / 1.2]
+    np.testing.assert_allclose(chain["ratio"], expected)
+
+
+def test_the_ratios_multiply_to_the_headline(chain):
+    assert chain["ratio"].prod() == pytest.approx(1.25 / (3.0 * 0.2))
+
+
+def test_counts_take_the_same_way_without_a_clock():
+    rows = helpers.benchmark_rows(arms, p=(0.2, 1.0))
+    macs = {"backprop": 8, "backprop-logged": 8, "cdni": 12}
+    rows["macs"] = rows["arm"].map(macs).fillna(24 * rows["p"])
+    counted = speedup_chain(rows, 0.2)["counted"]
+    busy = 1 - 0.8**4
+    expected = [1, 8 / 12, 8 / 24, busy * 5 / 3, 5 / 3, 5 / 3, 5 / 3]
+    np.testing.assert_allclose(counted, expected)
+
+
+def test_rows_that_lack_a_link_are_refused():
+    rows = helpers.benchmark_rows(arms, p=(0.2,))
+    with pytest.raises(ValueError, match=r"without \[\('stochastic', 1\)\]"):
+        speedup_chain(rows, 0.2)
+    with pytest.raises(ValueError, match="`p`. Expected a number > 0 and <= 1"):
+        speedup_chain(rows, 2)
+
+
+def test_without_backprop_there_is_nothing_to_compare_with():
+    rows = helpers.benchmark_rows(arms, p=(0.2, 1.0))
+    with pytest.raises(ValueError, match=r"without \[\('backprop', 0.2\)"):
+        speedup_chain(rows[rows["arm"] != "backprop"], 0.2)
+
+
+def test_two_shapes_are_no_chain():
+    one = helpers.benchmark_rows(arms, p=(0.2, 1.0))
+    one.loc[one["seed"] == 1, "depth"] = 5
+    with pytest.raises(ValueError, match="Received: 2 shapes"):
+        speedup_chain(one, 0.2)
+
+
+def test_a_power_law_is_met_between_the_measured_probabilities():
+    p = np.array([1.0, 0.1, 0.5])
+    assert p_that_gives(3, p, 0.4 / p) == pytest.approx(0.4 / 3)
+    assert np.isnan(p_that_gives(5, p, 0.4 / p))
+    assert np.isnan(p_that_gives(0.3, p, 0.4 / p))

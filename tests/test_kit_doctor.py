@@ -1,0 +1,176 @@
+"""Tests of the doctor, who must stay calm whatever is broken."""
+
+import importlib.metadata
+import os
+import pathlib
+import subprocess
+import sys
+
+from dni_lesson.kit import doctor
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+FACTS = {
+    "tensorflow": "2.21.0",
+    "keras": "3.15.1",
+    "backend": "tensorflow",
+    "gpus": [],
+    "threads": 0,
+    "total": 8.0,
+}
+
+
+def run_doctor(**environment):
+    return subprocess.run(
+        [sys.executable, "-m", "dni_lesson", "doctor"],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def break_package(folder, name, text):
+    """Returns an environment in which importing `name` runs `text`."""
+    (folder / f"{name}.py").write_text(text)
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_on_this_machine_all_lessons_can_run():
+    done = run_doctor()
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith("All lessons can run")
+    assert len(lines) <= 24, "one screen"
+    assert [line[4:16].strip() for line in lines[:8]] == [
+        "Python",
+        "TensorFlow",
+        "Keras",
+        "Device",
+        "Widgets",
+        "Kernel",
+        "MNIST-5k",
+        "Full MNIST",
+    ]
+
+
+def assert_named(done, *found):
+    """Each problem has its line, and no other is seen."""
+    assert done.returncode == 1
+    for words in found:
+        assert words in done.stdout
+    assert done.stdout.count("-> Install") == done.stdout.count("!!")
+    assert f"{len(found)} problem" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("tensorflow", "import os; os.abort()", "(exit code "),
+        ("keras", "raise OSError('half installed')", "half installed"),
+    ],
+)
+def test_a_broken_package_is_named_without_a_traceback(
+    tmp_path, name, text, found
+):
+    done = run_doctor(**break_package(tmp_path, name, text))
+    assert_named(done, found)
+    assert "1 problem to mend" in done.stdout
+
+
+def test_each_of_several_broken_packages_is_named(tmp_path):
+    for name, text in {
+        "tensorflow": "raise ImportError('no tf')",
+        "mlxtend": "raise ImportError('gone')",
+        "jupyter_client": "1 / 0",
+    }.items():
+        environment = break_package(tmp_path, name, text)
+    assert_named(
+        run_doctor(**environment),
+        "TensorFlow  ImportError: no tf (exit code 1)",
+        "Kernel      ZeroDivisionError",
+        "MNIST-5k    ImportError: gone",
+    )
+
+
+@pytest.mark.parametrize("version", [(3, 10, 9), (3, 14, 0)])
+def test_a_wrong_python_blocks(version):
+    (finding,) = doctor.check_python(version)
+    assert finding.blocks
+    assert "3.11, 3.12 or 3.13" in finding.remedy
+
+
+def test_a_gpu_is_named():
+    findings = doctor.check_engine(lambda: {**FACTS, "gpus": ["H200"]})
+    assert findings[-1].found.startswith("GPU H200; CPU")
+    assert not any(finding.blocks for finding in findings)
+
+
+def test_the_threads_asked_for_are_named():
+    findings = doctor.check_engine(lambda: {**FACTS, "threads": 3})
+    assert "3 threads" in findings[-1].found
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ({"backend": "jax"}, "Unset KERAS_BACKEND"),
+        ({"total": 0.0}, "CUDA_VISIBLE_DEVICES=-1"),
+    ],
+)
+def test_a_wrong_engine_blocks(change, remedy):
+    findings = doctor.check_engine(lambda: {**FACTS, **change})
+    (wrong,) = [finding for finding in findings if finding.blocks]
+    assert remedy in wrong.remedy
+
+
+@pytest.mark.parametrize("missing", [None, "2.0.0"])
+def test_widgets_that_show_no_sliders_block(missing):
+    def version(package):
+        if package != "jupyterlab_widgets":
+            return importlib.metadata.version(package)
+        if missing is None:
+            raise importlib.metadata.PackageNotFoundError
+        return missing
+
+    (finding,) = doctor.check_widgets(version)
+    assert finding.blocks
+    assert "jupyterlab_widgets 3" in finding.remedy
+
+
+def test_a_kernel_of_another_python_blocks(tmp_path, monkeypatch):
+    folder = tmp_path / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(
+        '{"argv": ["/other/python", "-m", "ipykernel_launcher"],'
+        ' "display_name": "x", "language": "python"}'
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    (finding,) = doctor.check_kernel()
+    assert finding.blocks
+    assert "/other/python" in finding.found
+
+
+def test_full_mnist_is_found_where_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path.parent))
+    environment = {"DNI_LESSON_DATA": f"~/{tmp_path.name}"}
+    (finding,) = doctor.check_mnist(environment)
+    assert finding.remedy and not finding.blocks
+    (tmp_path / "mnist.npz").touch()
+    (finding,) = doctor.check_mnist(environment)
+    assert finding.found == str(tmp_path / "mnist.npz")
+    assert not finding.remedy
+
+
+def test_a_check_that_fails_itself_is_reported(monkeypatch):
+    def broken():
+        raise KeyError("oops")
+
+    for name in ("check_engine", "check_digits"):
+        monkeypatch.setattr(doctor, name, broken)
+    text = doctor.report(doctor.examine())
+    assert "!!  MNIST-5k    KeyError: 'oops'" in text
+    assert "2 problems to mend" in text
