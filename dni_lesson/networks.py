@@ -16,7 +16,17 @@ from dni_lesson.predictors import (
 
 import keras
 
-RULES = ("backprop", "dni", "cdni", "local")
+RULES = ("backprop", "dni", "cdni", "no_bprop")
+
+
+def check_rule(name, value):
+    """Raises `ValueError` unless `value` is one of `RULES`."""
+    if value == "local":
+        raise ValueError(
+            f"`{name}`. Expected 'no_bprop', the paper's name of the control "
+            f"where no gradient crosses a boundary. Received: {name}='local'"
+        )
+    check_choice(name, value, RULES)
 
 
 def mlp(
@@ -37,7 +47,7 @@ def mlp(
     - `"backprop"`: the true gradient;
     - `"dni"`: a gradient predicted from the activations `h`;
     - `"cdni"`: a gradient predicted from `h` and the label;
-    - `"local"`: nothing, so that only the output layer learns.
+    - `"no_bprop"`: nothing, so that only the output layer learns.
 
     With one `seed` all rules start from the same weights.
 
@@ -46,7 +56,7 @@ def mlp(
             counts them: 3 means two hidden layers and the output layer.
             Default `4`.
         units: Integer >= 1, the width of each hidden layer. Default `256`.
-        rule: `"backprop"`, `"dni"`, `"cdni"` or `"local"`. Default `"cdni"`.
+        rule: `"backprop"`, `"dni"`, `"cdni"` or `"no_bprop"`. Default `"cdni"`.
         input_dim: Integer >= 1, the number of input features. Default `784`.
         num_classes: Integer >= 2, the number of classes. Default `10`.
         seed: Integer >= 0, of the initial weights. The order of the examples
@@ -76,7 +86,7 @@ def mlp(
     # A seed is followed by 1000 that belong to it, two for each layer.
     depth = check_int("depth", depth, at_least=2, at_most=500)
     units = check_int("units", units, at_least=1)
-    check_choice("rule", rule, RULES)
+    check_rule("rule", rule)
     input_dim = check_int("input_dim", input_dim, at_least=1)
     num_classes = check_int("num_classes", num_classes, at_least=2)
     seed = check_int("seed", seed, at_least=0)
@@ -124,7 +134,7 @@ def _output_module(inputs, num_classes, seed, name):
 def _interface(rule, units, num_classes, predictor_units, seed, name):
     if rule == "backprop":
         return None
-    if rule == "local":
+    if rule == "no_bprop":
         return SyntheticGradient(ZeroPredictor(), name=name)
     classes = num_classes if rule == "cdni" else None
     predictor = None

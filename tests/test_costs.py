@@ -37,8 +37,8 @@ def test_each_module_is_counted_by_hand():
 
 
 def test_where_no_gradient_crosses_only_the_top_runs_backward():
-    assert module_macs(dni.mlp(rule="local")).backward == [0, 0, 0, LAST]
-    assert module_macs(dni.mlp(rule="local")).predictor == [0] * 4
+    assert module_macs(dni.mlp(rule="no_bprop")).backward == [0, 0, 0, LAST]
+    assert module_macs(dni.mlp(rule="no_bprop")).predictor == [0] * 4
 
 
 def test_a_module_may_have_several_layers_and_convolutions():
@@ -61,7 +61,7 @@ def test_a_module_may_have_several_layers_and_convolutions():
 
 def test_under_the_local_rule_only_the_top_module_runs_backward():
     forward = FIRST + 2 * HIDDEN + LAST
-    assert step_macs(dni.mlp(rule="local")) == forward + LAST
+    assert step_macs(dni.mlp(rule="no_bprop")) == forward + LAST
 
 
 def test_layers_in_calls_of_their_own_repeat_the_forward_pass():

@@ -100,7 +100,7 @@ WRONG = {
     "04-3": judging.choice_slips("b", "abc"),
     "04-4": (
         *judging.choice_slips("b", "abc"),
-        ("local", "Expected one letter"),
+        ("no_bprop", "Expected one letter"),
     ),
 }
 

@@ -61,7 +61,7 @@ RIGHT = {
         race(backprop=[0.95, 0.93], cdni=[0.95, 0.93]),
         race(depth=6, backprop=[0.94], cdni=[0, 0, 0, 0.94]),
         # Others may race along, and need not get there.
-        race(backprop=[0.96], cdni=[0.96], dni=[0.5], local=[0.8]),
+        race(backprop=[0.96], cdni=[0.96], dni=[0.5], no_bprop=[0.8]),
         panel(backprop=[0.96], cdni=[0.96]),
     ),
     "09-2": (
@@ -69,7 +69,7 @@ RIGHT = {
         race(backprop=[0.85], cdni=[0.64]),
         race(backprop=[0.1, 0.9], cdni=[0.9, 0.1]),
         race(epochs=20, backprop=[0.95], cdni=[0.1]),
-        race(backprop=[0.9], cdni=[0.5], local=[0.9]),
+        race(backprop=[0.9], cdni=[0.5], no_bprop=[0.9]),
         panel(backprop=[0.9], cdni=[0.5]),
     ),
     "09-3": (

@@ -67,10 +67,10 @@ def test_all_arms_of_a_seed_start_from_the_same_modules(name):
 
 def test_a_whole_step_updates_every_layer_and_the_local_one_the_top():
     assert make_arm("backprop", Experiment(), GROUP).step(*batch()) == 3
-    local = make_arm("local", Experiment(), GROUP)
-    before = weights(local)
-    assert local.step(*batch()) == 1
-    assert moved(local, before) == {"module_3"}
+    control = make_arm("no_bprop", Experiment(), GROUP)
+    before = weights(control)
+    assert control.step(*batch()) == 1
+    assert moved(control, before) == {"module_3"}
 
 
 def test_a_skipped_iteration_changes_and_counts_nothing():

@@ -28,7 +28,12 @@ def test_picture_is_1200_pixels_wide_and_names_rules_and_means(frames):
     left, right = (
         [text.get_text() for text in axes.texts] for axes in figure.axes
     )
-    assert left == ["backprop 91.0%", "DNI 91.0%", "cDNI 91.0%", "local 91.0%"]
+    assert left == [
+        "backprop 91.0%",
+        "DNI 91.0%",
+        "cDNI 91.0%",
+        "no_bprop 91.0%",
+    ]
     assert right == [
         "cDNI, boundary 1",
         "cDNI, boundary 2",
@@ -48,7 +53,7 @@ def test_measure_returns_every_rule_seed_and_epoch():
     )
     counts = accuracy.groupby("rule")["epoch"].apply(list)
     assert counts.to_dict() == {rule: [1, 2] for rule in RULES}
-    # Backprop has no interfaces, local's gradient of zero no direction.
+    # Backprop has no interfaces, that of no_bprop, zero, no direction.
     assert set(agreement["rule"]) == {"dni", "cdni"}
     assert sorted(agreement["boundary"].unique()) == [1, 2]
     assert sorted(agreement["epoch"].unique()) == [1, 2]

@@ -76,7 +76,7 @@ def test_an_oracle_makes_a_decoupled_step_equal_a_backprop_step():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("rule", ["dni", "cdni", "local"])
+@pytest.mark.parametrize("rule", ["dni", "cdni", "no_bprop"])
 def test_nothing_below_the_top_module_moves_in_the_first_step(rule):
     x, y = helpers.toy_data()
     model = compiled(small(rule))
@@ -97,7 +97,7 @@ def test_nothing_below_the_top_module_moves_in_the_first_step(rule):
 
 def test_only_the_top_module_ever_moves_under_the_local_rule():
     x, y = helpers.toy_data()
-    model = compiled(small("local"))
+    model = compiled(small("no_bprop"))
     start = [m.get_weights()[0] for m in model.modules]
     model.fit(x, y, epochs=3, verbose=0)
     moved = [

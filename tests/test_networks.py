@@ -63,3 +63,8 @@ def test_hidden_predictors_have_the_widths_asked_for():
 def test_mlp_names_the_argument_that_is_wrong(argument, value):
     with pytest.raises(ValueError, match=f"`{argument}`. Expected"):
         dni.mlp(**{argument: value})
+
+
+def test_the_old_name_of_the_control_is_answered_with_the_new_one():
+    with pytest.raises(ValueError, match="Expected 'no_bprop'"):
+        dni.mlp(rule="local")

@@ -48,14 +48,16 @@ def test_thread_and_calling_thread_give_the_same_race(panel):
 
 
 def test_step_pause_resume_and_stop():
-    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("backprop", "local"))
+    panel = RacePanel(
+        **{**TINY, "epochs": 10_000}, rules=("backprop", "no_bprop")
+    )
     panel.buttons["Step"].click()
     wait_for(lambda: panel.state == "paused")
-    assert panel.history["local"]["epoch"] == [1]
+    assert panel.history["no_bprop"]["epoch"] == [1]
     wait_for(lambda: "Paused: 1 of 10000 epochs." in panel.words.value)
     assert panel.buttons["Run"].description == "Resume"
     panel.buttons["Run"].click()
-    wait_for(lambda: len(panel.history["local"]["epoch"]) > 2)
+    wait_for(lambda: len(panel.history["no_bprop"]["epoch"]) > 2)
     assert panel.buttons["Run"].description == "Pause"
     panel.buttons["Run"].click()
     wait_for(lambda: panel.state == "paused")
@@ -94,26 +96,28 @@ def test_run_at_the_end_says_how_to_go_on(panel):
 
 
 def test_run_goes_on_after_stop():
-    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("backprop", "local"))
+    panel = RacePanel(
+        **{**TINY, "epochs": 10_000}, rules=("backprop", "no_bprop")
+    )
     panel.run()
     wait_for(lambda: panel.history)
     panel.stop()
     assert panel.join(WAIT)
-    turns = panel.results.turns("local")
+    turns = panel.results.turns("no_bprop")
     panel.step()
     wait_for(lambda: panel.state == "paused")
-    assert panel.results.turns("local") >= turns + 4
+    assert panel.results.turns("no_bprop") >= turns + 4
 
 
 def test_the_end_may_be_moved_while_it_races():
-    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
+    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("no_bprop",))
     panel.run()
     wait_for(lambda: panel.history)
-    far = len(panel.history["local"]["epoch"]) + 20
+    far = len(panel.history["no_bprop"]["epoch"]) + 20
     panel.fields["epochs"].value = far
     assert f"epochs={far}" in panel.code.value
     assert panel.join(WAIT)
-    assert panel.history["local"]["epoch"] == list(range(1, far + 1))
+    assert panel.history["no_bprop"]["epoch"] == list(range(1, far + 1))
     assert panel.state == "finished"
 
 
@@ -131,7 +135,7 @@ def test_a_blocking_run_tells_each_epoch(panel):
 
 
 def test_stop_from_another_thread_ends_a_blocking_run():
-    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
+    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("no_bprop",))
 
     def stop_when_running():
         wait_for(lambda: panel.history)
@@ -145,7 +149,7 @@ def test_stop_from_another_thread_ends_a_blocking_run():
 
 
 def test_curves_lie_on_the_axes_only_while_it_runs():
-    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
+    panel = RacePanel(**{**TINY, "epochs": 10_000}, rules=("no_bprop",))
     empty = panel.picture.value
     panel.run()
     wait_for(lambda: "<path" in panel.live.value)
@@ -222,7 +226,7 @@ def test_an_error_in_a_picture_is_shown_as_text(panel, monkeypatch):
 
 
 def test_a_second_race_stops_the_first(panel):
-    other = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
+    other = RacePanel(**{**TINY, "epochs": 10_000}, rules=("no_bprop",))
     other.run()
     panel.run(blocking=True)
     assert other.join(0)
@@ -247,7 +251,7 @@ def test_settings_can_be_copied_as_code(panel):
 
 
 def test_a_new_panel_ends_the_race_of_an_older_one():
-    old = RacePanel(**{**TINY, "epochs": 10_000}, rules=("local",))
+    old = RacePanel(**{**TINY, "epochs": 10_000}, rules=("no_bprop",))
     old.run()
     RacePanel(**TINY)
     assert old.join(WAIT)

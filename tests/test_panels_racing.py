@@ -11,9 +11,9 @@ from races import TINY, is_same_race, tiny_race
 
 
 def test_race_trains_the_rules_in_turns():
-    log, turns = tiny_race(rules=("backprop", "local"))
+    log, turns = tiny_race(rules=("backprop", "no_bprop"))
     assert turns == 8 * [False, True]
-    assert list(log.history) == list(log.losses) == ["backprop", "local"]
+    assert list(log.history) == list(log.losses) == ["backprop", "no_bprop"]
     for rows in log.history.values():
         assert rows["epoch"] == [1, 2]
         assert rows["step"] == [10, 20]
@@ -26,15 +26,15 @@ def test_race_trains_the_rules_in_turns():
     losses = log.losses["backprop"]["loss"]
     assert losses[-1] < losses[0]
     assert log.history["backprop"]["cosine"] == [[], []]
-    assert all(map(math.isnan, log.history["local"]["cosine"][1]))
+    assert all(map(math.isnan, log.history["no_bprop"]["cosine"][1]))
 
 
 def test_layer_updates_are_counted():
-    log, _ = tiny_race(rules=("backprop", "cdni", "local"))
+    log, _ = tiny_race(rules=("backprop", "cdni", "no_bprop"))
     counted = {rule: rows["updates"] for rule, rows in log.history.items()}
-    # Two modules; in `local` only the top one learns.
+    # Two modules; in `no_bprop` only the top one learns.
     assert counted["backprop"] == counted["cdni"] == [20, 40]
-    assert counted["local"] == [10, 20]
+    assert counted["no_bprop"] == [10, 20]
 
 
 def test_stochastic_updates_move_a_part_of_the_modules():

@@ -100,7 +100,7 @@ def test_without_staleness_decoupled_workers_do_what_fit_does(modules):
 
 def test_several_steps_in_a_call_are_the_same_steps_for_the_top():
     # No gradient crosses a boundary: messages that come late change nothing.
-    one, other = made("local"), made("local", jit_compile=True)
+    one, other = made("no_bprop"), made("no_bprop", jit_compile=True)
     expected = synchronous(one)
     history = asynchronous(other, "decoupled", steps_per_execution=2)
     assert_close(helpers.weights(one), helpers.weights(other))
@@ -109,7 +109,7 @@ def test_several_steps_in_a_call_are_the_same_steps_for_the_top():
     )
 
 
-@pytest.mark.parametrize("rule", ["dni", "local"])
+@pytest.mark.parametrize("rule", ["dni", "no_bprop"])
 def test_other_rules_do_what_fit_does(rule):
     one, other = made(rule), made(rule, jit_compile=True)
     synchronous(one)

@@ -22,7 +22,7 @@ def crossentropy():
 
 
 def learning_layers(model):
-    """Returns how many layers learn: all, or of `local` the top one alone."""
+    """Returns how many layers learn: all, or of `no_bprop` the top one alone."""
     reached = all(crosses(interface) for interface in model.interfaces)
     return len(model.modules) if reached else 1
 

@@ -12,7 +12,7 @@ ARMS = {
     "cdni": "synthetic gradients from activations and label, linear predictor",
     "dni": "synthetic gradients from activations alone, linear predictor",
     "dni-2x1024": "the same with two hidden layers of 1024, as in the paper",
-    "local": "control: no gradient crosses a boundary",
+    "no_bprop": "control: no gradient crosses a boundary",
     "stale": "control: the true gradient of every n-th step, held in between",
     "skipping": "control: backprop that takes a step with probability p only",
     "stochastic": "cDNI, each layer with probability p, a call for each",
@@ -78,7 +78,7 @@ class Experiment:
         ValueError: If an argument is out of its range (see `LIMITS`, too).
     """
 
-    arms: tuple = ("backprop", "cdni", "dni", "local")
+    arms: tuple = ("backprop", "cdni", "dni", "no_bprop")
     depths: tuple = (4,)
     units: tuple = (256,)
     p: tuple = (0.2,)
@@ -162,7 +162,7 @@ class Experiment:
 # Settings and not experiments: those look for a GPU when they are made.
 PRESETS = {
     "quick": dict(
-        arms=("backprop", "cdni", "dni", "local", "skipping", "stochastic"),
+        arms=("backprop", "cdni", "dni", "no_bprop", "skipping", "stochastic"),
         epochs=3,
         batch_size=100,
         seeds=(0, 1),
@@ -173,7 +173,7 @@ PRESETS = {
             "cdni",
             "dni",
             "dni-2x1024",
-            "local",
+            "no_bprop",
             "stale",
             "skipping",
             "stochastic",

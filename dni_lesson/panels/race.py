@@ -5,8 +5,8 @@ import math
 import threading
 import time
 
-from dni_lesson.checks import check_choice, check_int
-from dni_lesson.networks import RULES
+from dni_lesson.checks import check_int
+from dni_lesson.networks import RULES, check_rule
 from dni_lesson.panels.background import Background
 from dni_lesson.panels.controls import (
     button,
@@ -62,7 +62,7 @@ class RacePanel(Panel):
         initial = Settings(**settings)
         check_int("epochs", initial.epochs, at_least=1)
         for rule in initial.rules:
-            check_choice("rules", rule, RULES)
+            check_rule("rules", rule)
         # Who runs a cell again has lost the buttons of its older panel.
         Background.stop_latest()
         self._lock = threading.Lock()  # Of the training and all that is shown.

@@ -29,7 +29,7 @@ AXES = {
 }
 _SECONDS = 4.0  # Where an axis of seconds ends at first.
 _EPOCHS = 40  # The longest race that has its whole axis from the start.
-_DASHES = {"dni": "-.", "local": ":"}
+_DASHES = {"dni": "-.", "no_bprop": ":"}
 _LEGEND = {
     "fontsize": 8,
     "frameon": False,

@@ -2,7 +2,12 @@
 
 from dni_lesson.panels.racer import PREDICTING
 
-NAMES = {"backprop": "backprop", "dni": "DNI", "cdni": "cDNI", "local": "local"}
+NAMES = {
+    "backprop": "backprop",
+    "dni": "DNI",
+    "cdni": "cDNI",
+    "no_bprop": "no_bprop",
+}
 LETTERS = 7  # Of what is read, below each digit.
 
 

@@ -57,7 +57,7 @@ class Racer:
             self._optimizers = [self.model.optimizer]
             calls = [self._update_all]
             learns = all(map(crosses, self.model.interfaces))
-            self._layers = count if learns else 1  # `local`: the top alone.
+            self._layers = count if learns else 1  # `no_bprop`: the top alone.
         self.calls = len(calls)
         self._turn = _turn(calls)
         # Traced on no batches at all, so that no iteration has to.

@@ -38,7 +38,7 @@ def plot_speed_against_width(speeds, ax=None):
     for arm, (name, color, style) in _ARMS.items():
         if arm in speeds:
             ax.plot(speeds.index, speeds[arm], style, color=color, label=name)
-    ax.axhline(1, color=COLORS["local"], linewidth=1)
+    ax.axhline(1, color=COLORS["reference"], linewidth=1)
     ax.set_xscale("log", base=2)
     ax.set_xticks(speeds.index, [f"{width}" for width in speeds.index])
     ax.xaxis.set_minor_locator(NullLocator())
@@ -90,7 +90,7 @@ def plot_gain_against_delay(gains, ax=None):
     ax.set_xticks(delays, [f"{delay:g}" for delay in delays])
     ax.xaxis.set_minor_locator(NullLocator())
     ratio_axis(ax, "y", gains[["low", "high", "predicted"]])
-    ax.axhline(1, color=COLORS["local"], linewidth=1)
+    ax.axhline(1, color=COLORS["reference"], linewidth=1)
     mark_claim(ax, "y", side="left")
     ax.set_xlabel("link delay, ms")
     ax.set_ylabel("times as fast as locked workers")

@@ -11,7 +11,7 @@ LINES = {
     "cdni": ("cDNI", COLORS["cdni"], "-"),
     "dni": ("DNI", COLORS["dni"], "-."),
     "dni-2x1024": ("DNI, 2 x 1024", COLORS["dni"], ":"),
-    "local": ("local", COLORS["local"], ":"),
+    "no_bprop": ("no_bprop", COLORS["no_bprop"], ":"),
     "stale": ("stale", "#009E73", "--"),
     "skipping": ("backprop, skipping", COLORS["backprop"], "--"),
     "stochastic": ("cDNI, stochastic", COLORS["cdni"], "--"),

@@ -37,7 +37,7 @@ def plot_chain(links, measured, counted=None, ax=None):
         measured - before,
         left=before,
         height=0.55,
-        color=np.where(rises, COLORS["synthetic"], COLORS["local"]),
+        color=np.where(rises, COLORS["synthetic"], COLORS["reference"]),
     )
     ax.vlines(measured, rows - 0.3, rows + 0.3, color=_INK, linewidth=2)
     for row, value in enumerate(measured):
@@ -96,7 +96,7 @@ def plot_speed_against_p(rounds, crossing=None, ax=None):
     chosen = sorted(set(rounds["p"]))
     ax.set_xticks(chosen, [f"{p:g}" for p in chosen])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.axhline(1, color=COLORS["local"], linewidth=1)
+    ax.axhline(1, color=COLORS["reference"], linewidth=1)
     mark_claim(ax, "y")
     ax.set_xlabel("probability p that a layer is updated")
     ax.set_ylabel("speed, as a multiple of backprop's")
