@@ -10,21 +10,12 @@ import shutil
 import tempfile
 import weakref
 
-from dni_lesson.costs import crosses, layer_macs, step_macs
+from dni_lesson.costs import layer_macs, step_macs
+from dni_lesson.updates import crossentropy, layer_call, learning_layers
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-
-def crossentropy():
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def learning_layers(model):
-    """Returns how many layers learn: all, or of `no_bprop` the top one alone."""
-    reached = all(crosses(interface) for interface in model.interfaces)
-    return len(model.modules) if reached else 1
 
 
 class Arm:
@@ -174,40 +165,3 @@ class LayerSteps(Arm):
             if k == len(self._calls) - 1:
                 self._write(logs)
         return len(updated)
-
-
-def layer_call(model, k, optimizer, jit_compile=True):
-    """Returns the compiled update of module `k` and its predictor.
-
-    That of the last module returns the loss and the accuracy of the batch.
-    """
-    modules, interfaces, loss = model.modules, model.interfaces, crossentropy()
-    last = k == len(modules) - 1
-    variables = list(modules[k].trainable_variables)
-    if not last:
-        variables += interfaces[k].trainable_variables
-    optimizer.build(variables)
-
-    @tf.function(jit_compile=jit_compile)
-    def call(x, y):
-        h = x
-        for module in modules[:k]:
-            h = module(h, training=True)
-        with tf.GradientTape() as tape:
-            h, pushed = modules[k](h, training=True), None
-            if not last:
-                h = interfaces[k](h, y, training=True)
-                h = modules[k + 1](h, training=True)
-            if k + 1 < len(interfaces):  # The target is bootstrapped.
-                pushed, target = interfaces[k + 1].synthetic_gradient(h, y), h
-            else:
-                target = loss(y, h)
-        gradients = tape.gradient(
-            target, [one.value for one in variables], output_gradients=pushed
-        )
-        optimizer.apply(gradients, variables)
-        if last:
-            right = keras.metrics.sparse_categorical_accuracy(y, h)
-            return {"loss": target, "accuracy": tf.reduce_mean(right)}
-
-    return call

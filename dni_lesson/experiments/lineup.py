@@ -5,11 +5,11 @@ from dni_lesson.experiments.arms import (
     SkippedSteps,
     StaleSteps,
     WholeSteps,
-    crossentropy,
 )
 from dni_lesson.experiments.experiment import PLACED
 from dni_lesson.experiments.placed import PlacedSteps
 from dni_lesson.networks import mlp
+from dni_lesson.updates import crossentropy
 
 import keras
 import numpy as np

@@ -1,7 +1,8 @@
 """Arms with one module per GPU, where a machine has several."""
 
 from dni_lesson.costs import step_macs
-from dni_lesson.experiments.arms import Arm, learning_layers
+from dni_lesson.experiments.arms import Arm
+from dni_lesson.updates import learning_layers
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.team import make_stages
 

@@ -4,9 +4,9 @@ import functools
 import math
 
 from dni_lesson.costs import crosses
-from dni_lesson.experiments.arms import layer_call
 from dni_lesson.gradients import gradient_function
 from dni_lesson.networks import RULES, mlp
+from dni_lesson.updates import layer_call
 
 import keras
 import numpy as np
