@@ -112,7 +112,7 @@ class DecoupledModel(CheckedModel):
                     "`modules`. Expected modules that return one tensor. "
                     f"Received: modules[{k}] returned {type(h).__name__}"
                 )
-            if interface is not None:
+            if interface is not None and not interface.built:
                 interface.build(h.shape)
         self.output_spec = h
 
