@@ -5,9 +5,9 @@ import warnings
 from typing import Any, NamedTuple
 
 from dni_lesson.checks import check_int
+from dni_lesson.examples import example_weights, the_loss
 from dni_lesson.feeding import CheckedModel
 from dni_lesson.interfaces import Interface
-from dni_lesson.losses import example_weights, the_loss
 from dni_lesson.stepping import STEPS_AT_ONCE
 
 import keras
