@@ -1,24 +1,41 @@
-"""Decoupled Neural Interfaces for Keras: layers, monitors and lessons."""
+"""Decoupled Neural Interfaces for Keras: layers, monitors and lessons.
 
-import sys
+A public name is imported when it is first asked for: `lab` and `doctor` start
+at once, the doctor also where TensorFlow is missing or broken.
+"""
 
-# As a program (`python -m dni_lesson`) the package starts without TensorFlow:
-# `lab` at once, and `doctor` where TensorFlow is missing or broken.
-if sys.argv[:1] != ["-m"]:
-    # First of all: it loads TensorFlow without its start-up lines.
-    from dni_lesson import _quiet as _quiet
-    from dni_lesson.backward import splice as splice
-    from dni_lesson.data import load_digits as load_digits
-    from dni_lesson.data import load_mnist as load_mnist
-    from dni_lesson.exercises import check as check
-    from dni_lesson.interfaces import Interface as Interface
-    from dni_lesson.interfaces import SyntheticGradient as SyntheticGradient
-    from dni_lesson.interfaces import ZeroPredictor as ZeroPredictor
-    from dni_lesson.model import DecoupledModel as DecoupledModel
-    from dni_lesson.monitors import GradientMonitor as GradientMonitor
-    from dni_lesson.monitors import ThroughputMonitor as ThroughputMonitor
-    from dni_lesson.monitors import agreement as agreement
-    from dni_lesson.monitors import boundary_gradients as boundary_gradients
-    from dni_lesson.networks import mlp as mlp
-    from dni_lesson.workers.fit import fit_async as fit_async
-    from dni_lesson.workers.placement import worker_devices as worker_devices
+import importlib
+
+from dni_lesson import _on_import as _on_import
+
+_PUBLIC = {
+    "backward": ["splice"],
+    "costs": ["layer_macs", "module_macs", "step_macs"],
+    "data": ["load_digits", "load_mnist"],
+    "exercises": ["check"],
+    "interfaces": ["Interface", "SyntheticGradient", "ZeroPredictor"],
+    "model": ["DecoupledModel"],
+    "monitors": [
+        "GradientMonitor",
+        "ThroughputMonitor",
+        "agreement",
+        "boundary_gradients",
+        "gradient_function",
+    ],
+    "networks": ["mlp"],
+    "workers": ["fit_async", "worker_devices"],
+}
+_HOMES = {name: home for home, names in _PUBLIC.items() for name in names}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    globals()[name] = value = getattr(home, name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -92,8 +92,6 @@ def _parser():
 
 
 def _run(options):
-    # First of all: it loads TensorFlow without its start-up lines.
-    from dni_lesson import _quiet as _quiet
     from dni_lesson.experiments import report, running
     from dni_lesson.experiments.machine import environment
     from dni_lesson.experiments.results import Results
