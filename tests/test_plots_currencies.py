@@ -1,5 +1,4 @@
 from dni_lesson import plots
-from dni_lesson.plots.runs import LINES
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -49,9 +48,10 @@ def test_arms_have_their_name_and_line():
     assert ax.lines[1].get_color() == plots.COLORS["cdni"]
 
 
-def test_no_two_arms_look_the_same():
-    looks = {(color, style) for _, color, style in LINES.values()}
-    assert len(looks) == len(LINES)
+def test_an_own_arm_is_drawn_last_by_its_own_name():
+    frame = rounds().replace({"arm": {"backprop": "bouncing"}})
+    ax = plots.plot_currencies(frame)[2]
+    assert [line.get_label() for line in ax.lines] == ["cDNI", "bouncing"]
 
 
 def test_another_measure_and_given_axes_can_be_drawn():

@@ -2,13 +2,12 @@
 
 from dni_lesson.panels.controls import dropdown, slider
 from dni_lesson.panels.panel import Explorer
-from dni_lesson.plots import COLORS, plot_digits
+from dni_lesson.plots import looks, plot_digits
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-_NAMES = {"backprop": "backprop", "cdni": "cDNI", "dni": "DNI"}
 _SHOWN = 8
 _CHOICES = ("the first ones", "the rules disagree", "every rule is wrong")
 
@@ -69,8 +68,8 @@ def story(images, labels, readings, epoch, digits):
     _draw_accuracy(curves.subplots(), right, epoch)
     _draw_digits(grid, images, readings, right, epoch, shown)
     accuracies = " and ".join(
-        f"{_NAMES.get(rule, rule)} reads {hits[epoch].mean():.1%}"
-        for rule, hits in right.items()
+        f"{look.name} reads {right[rule][epoch].mean():.1%}"
+        for rule, look in looks(right).items()
     )
     words = (
         f"After {epoch} epoch{'s' * (epoch != 1)} of training {accuracies} "
@@ -82,10 +81,10 @@ def story(images, labels, readings, epoch, digits):
 
 
 def _draw_accuracy(axes, right, epoch):
-    for rule, hits in right.items():
-        accuracy = hits.mean(axis=1)
-        axes.plot(accuracy, color=COLORS[rule], label=_NAMES.get(rule, rule))
-        axes.plot(epoch, accuracy[epoch], "o", color=COLORS[rule])
+    for rule, (name, color, line) in looks(right).items():
+        accuracy = right[rule].mean(axis=1)
+        axes.plot(accuracy, line, color=color, label=name)
+        axes.plot(epoch, accuracy[epoch], "o", color=color)
     axes.axvline(epoch, color="#333333", linewidth=1, linestyle=":")
     axes.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -99,13 +98,13 @@ def _draw_digits(grid, images, readings, right, epoch, shown):
         ax.set_axis_off()
     plot_digits(images[shown], axes=axes[: len(shown)])
     for k, ax in zip(shown, axes, strict=False):
-        for line, (rule, read) in enumerate(readings.items()):
+        for line, (rule, look) in enumerate(looks(readings).items()):
             mark = "✓" if right[rule][epoch, k] else "✗"
             ax.text(
                 0.5,
                 -0.08 - 0.15 * line,
-                f"{_NAMES.get(rule, rule)} {read[epoch, k]} {mark}",
-                color=COLORS[rule],
+                f"{look.name} {readings[rule][epoch, k]} {mark}",
+                color=look.color,
                 fontsize=9,
                 ha="center",
                 va="center",

@@ -27,4 +27,5 @@ from dni_lesson.plots.speedup import (
     plot_speed_against_p as plot_speed_against_p,
 )
 from dni_lesson.plots.style import COLORS as COLORS
+from dni_lesson.plots.style import looks as looks
 from dni_lesson.plots.timetable import plot_timetable as plot_timetable

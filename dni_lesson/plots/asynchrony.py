@@ -8,18 +8,17 @@ import seaborn as sns
 from matplotlib.ticker import LogLocator, NullLocator
 
 _MARKERS = "os^Dv"
-_LATE = "#009E73"  # as old true gradients elsewhere
 # What each arm is called, its colour and its style.
 _ARMS = {
     "decoupled": ("decoupled workers", COLORS["synthetic"], "o-"),
-    "delayed": ("workers with late true gradients", _LATE, "^--"),
+    "delayed": ("workers with late true gradients", COLORS["late"], "^--"),
     "best GPipe": ("GPipe, at its best", COLORS["true"], "D:"),
     "backprop fit": ("one process, all cores", COLORS["true"], "s-"),
     "Keras fit": ("plain Keras, one process", "#666666", "v--"),
 }
 _SCHEDULES = {
     "decoupled": ("synthetic gradients", COLORS["synthetic"], "o-"),
-    "delayed": ("true gradients, late", _LATE, "s--"),
+    "delayed": ("true gradients, late", COLORS["late"], "s--"),
 }
 
 

@@ -1,6 +1,6 @@
 """The same runs in three currencies: iterations, layer-updates, seconds."""
 
-from dni_lesson.plots.runs import LINES
+from dni_lesson.plots.style import LOOKS, looks
 
 import matplotlib.pyplot as plt
 import seaborn as sns
@@ -34,13 +34,14 @@ def plot_currencies(rounds, measure="test_error", axes=None):
         _, axes = plt.subplots(
             1, 3, figsize=(11, 3.6), sharey=True, layout="constrained"
         )
-    arms = [name for name in LINES if name in set(rounds["arm"])]
+    measured = set(rounds["arm"])
+    arms = [arm for arm in LOOKS if arm in measured]
+    arms += sorted(measured.difference(arms))
     for ax, (currency, label) in zip(axes, CURRENCIES.items(), strict=True):
-        for arm in arms:
-            name, color, style = LINES[arm]
+        for arm, (name, color, line) in looks(arms).items():
             by_round = rounds[rounds["arm"] == arm].groupby("round")
             x, error = by_round[currency].mean(), by_round[measure]
-            ax.plot(x, error.mean(), style, color=color, label=name)
+            ax.plot(x, error.mean(), line, color=color, label=name)
             band = (error.min(), error.max())
             ax.fill_between(x, *band, color=color, alpha=0.2, linewidth=0)
         ax.set(xlabel=label, yscale="log")
