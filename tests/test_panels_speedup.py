@@ -4,8 +4,7 @@ import re
 
 from dni_lesson.panels import SpeedupPanel
 from dni_lesson.panels.speedup import DELAYS, speedup
-from dni_lesson.schedules.speed import max_speedup
-from dni_lesson.schedules.splitting import split
+from dni_lesson.schedules import max_speedup, split
 
 import pandas as pd
 import pytest

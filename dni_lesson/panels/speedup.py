@@ -2,9 +2,7 @@
 
 from dni_lesson.panels.controls import choices, dropdown, slider
 from dni_lesson.panels.panel import Explorer
-from dni_lesson.schedules.speed import max_speedup, step_time
-from dni_lesson.schedules.splitting import split
-from dni_lesson.schedules.timetable import timetable
+from dni_lesson.schedules import max_speedup, split, step_time, timetable
 
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -101,13 +99,7 @@ def speedup(layers, units, predictor, step_ms, measured=None):
 
 def _locked_time(costs, delay):
     return step_time(
-        timetable(
-            "locked",
-            costs.forward,
-            costs.backward,
-            link_delay=delay,
-            minibatches=_FEW,
-        )
+        timetable("locked", *costs, link_delay=delay, minibatches=_FEW)
     )
 
 
