@@ -7,7 +7,7 @@ from dni_lesson.experiments.summary import rounds
 from dni_lesson.panels.controls import choices, slider
 from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
-from dni_lesson.plots.speedup import mark_claim, ratio_axis, write_beside
+from dni_lesson.plots.style import ratio_axis, write_beside
 from dni_lesson.schedules.speed import CLAIM
 
 import numpy as np
@@ -117,9 +117,8 @@ def _draw(ax, counts, seen, workers):
             ax.vlines(seen[name], row - 0.4, row + 0.4, color="black", lw=2)
     ax.set_yticks(rows, names.values())
     ax.invert_yaxis()
-    ratio_axis(ax, "x", [*values, *seen.values(), 0.2])
     ax.axvline(1, color="black", linewidth=0.8)
-    mark_claim(ax, "x")
+    ratio_axis(ax, "x", [*values, *seen.values(), 0.2])
     ax.set_xlabel("times as fast as backprop; black ticks: measured")
     ax.spines[["top", "right"]].set_visible(False)
 

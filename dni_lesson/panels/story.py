@@ -3,6 +3,7 @@
 from dni_lesson.panels.controls import dropdown, slider
 from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import looks, plot_digits
+from dni_lesson.plots.style import INK
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -85,7 +86,7 @@ def _draw_accuracy(axes, right, epoch):
         accuracy = right[rule].mean(axis=1)
         axes.plot(accuracy, line, color=color, label=name)
         axes.plot(epoch, accuracy[epoch], "o", color=color)
-    axes.axvline(epoch, color="#333333", linewidth=1, linestyle=":")
+    axes.axvline(epoch, color=INK, linewidth=1, linestyle=":")
     axes.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="lower right")
