@@ -3,7 +3,7 @@ import io
 
 from dni_lesson.panels.controls import dropdown, slider
 from dni_lesson.panels.panel import Explorer, Panel, png
-from dni_lesson.plots.describing import describe
+from dni_lesson.plots.png import describe
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ import io
 import threading
 
 from dni_lesson.panels.controls import grid, row, stack
-from dni_lesson.plots.describing import png_metadata
+from dni_lesson.plots.png import png_metadata
 
 import ipywidgets as widgets
 import numpy as np

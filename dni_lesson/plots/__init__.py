@@ -8,10 +8,10 @@ from dni_lesson.plots.diagrams import draw_backprop as draw_backprop
 from dni_lesson.plots.diagrams import draw_decoupled as draw_decoupled
 from dni_lesson.plots.gradients import plot_agreement as plot_agreement
 from dni_lesson.plots.gradients import plot_gradient_pair as plot_gradient_pair
+from dni_lesson.plots.png import show as show
 from dni_lesson.plots.runs import plot_currencies as plot_currencies
 from dni_lesson.plots.runs import plot_digits as plot_digits
 from dni_lesson.plots.runs import plot_runs as plot_runs
-from dni_lesson.plots.showing import show as show
 from dni_lesson.plots.speedup import plot_bounds as plot_bounds
 from dni_lesson.plots.speedup import plot_chain as plot_chain
 from dni_lesson.plots.speedup import (
