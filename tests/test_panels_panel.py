@@ -1,8 +1,7 @@
 import base64
 import io
 
-from dni_lesson.panels.controls import dropdown, slider
-from dni_lesson.panels.panel import Explorer, Panel, png
+from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
 from dni_lesson.plots.png import describe
 
 import numpy as np

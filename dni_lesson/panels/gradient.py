@@ -1,8 +1,7 @@
 """True against synthetic gradients, as recorded while a network trained."""
 
 from dni_lesson.gradients import agreement
-from dni_lesson.panels.controls import button, choices, dropdown
-from dni_lesson.panels.panel import Explorer
+from dni_lesson.panels.panel import Explorer, button, choices, dropdown
 from dni_lesson.plots import COLORS, plot_gradient_pair
 
 import numpy as np

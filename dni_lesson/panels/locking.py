@@ -3,8 +3,7 @@
 import math
 
 from dni_lesson import plots
-from dni_lesson.panels.controls import slider
-from dni_lesson.panels.panel import Explorer
+from dni_lesson.panels.panel import Explorer, slider
 from dni_lesson.schedules.speed import idle_fraction, staleness, step_time
 from dni_lesson.schedules.timetable import timetable
 

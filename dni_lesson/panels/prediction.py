@@ -1,22 +1,54 @@
-"""True and predicted gradients over a plane: the picture of lesson 02."""
+"""A predictor learns a field of gradients: the panel of lesson 02.
 
-from dni_lesson.panels.controls import checkbox, dropdown, slider
-from dni_lesson.panels.panel import Explorer
-from dni_lesson.panels.player import Player
-from dni_lesson.panels.predicting import (
-    draw_examples,
-    has_diverged,
-    train_predictor,
-    true_gradient,
-)
+Three classes of points stand for the hidden values of a network, a fixed
+softmax module stands above them. The true gradient at a point depends on where
+the point is and on its label; a predictor learns it from examples. NumPy only,
+so that a whole training run fits between two moves of a slider.
+"""
+
+from dni_lesson.gradients import agreement
+from dni_lesson.panels.background import Player
+from dni_lesson.panels.panel import Explorer, checkbox, dropdown, slider
 from dni_lesson.plots import COLORS
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+_ANGLES = np.deg2rad([90, 210, 330])
+_CENTRES = 1.1 * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+_SPREAD = 0.6
+_BATCH = 32
+_HIDDEN = 24
+_LOST = 1e3  # A relative error beyond which training has diverged.
 _CLASSES = "ABC"
 _REACH = 2.4  # Half the side of the plane that is drawn.
+
+
+class PredictionPanel(Explorer):
+    """Lets a reader train a gradient predictor and look at its field.
+
+    Attributes:
+        player: `Player` of the training steps.
+    """
+
+    def __init__(self):
+        controls = {
+            "labels": checkbox("the predictor sees the label", True),
+            "hidden": dropdown(
+                "predictor", {"linear": False, "hidden layer": True}, False
+            ),
+            "weights": slider("weights above", 0.5, 3.0, 1.0, step=0.25),
+            "rate": dropdown("learning rate", (0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
+            "steps": slider("training steps", 0, 1000, 200, step=20),
+        }
+        self.player = Player(controls["steps"])
+        super().__init__(
+            "Prediction panel: a field of gradients, true and synthetic",
+            draw_prediction,
+            controls,
+            self.player.buttons.values(),
+        )
 
 
 def draw_prediction(labels, hidden, weights, rate, steps):
@@ -110,27 +142,110 @@ def _words(curve, labels, hidden):
     )
 
 
-class PredictionPanel(Explorer):
-    """Lets a reader train a gradient predictor and look at its field.
+def draw_examples(count, seed):
+    """Returns points `(count, 2)` and their labels `(count,)` in [0, 3)."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(3, size=count)
+    noise = _SPREAD * rng.normal(size=(count, 2))
+    return _CENTRES[labels] + noise, labels
 
-    Attributes:
-        player: `Player` of the training steps.
+
+def true_gradient(h, labels, weights):
+    """Returns the gradient of the cross-entropy loss of each example.
+
+    Args:
+        h: Array `(batch, 2)`, hidden values.
+        labels: Integer array `(batch,)` with values in [0, 3).
+        weights: Float, the size of the weights of the softmax module above.
+
+    Returns:
+        Array `(batch, 2)`, in per-example units.
+    """
+    top = weights * _CENTRES.T
+    odds = np.exp(h @ top)
+    softmax = odds / odds.sum(axis=1, keepdims=True)
+    return (softmax - np.eye(3)[labels]) @ top.T
+
+
+class GradientPredictor:
+    """A linear map, if wanted behind one hidden layer, that starts at zero.
+
+    Args:
+        sees_labels: Boolean, whether it sees the one-hot labels beside `h`.
+        hidden: Boolean, whether it has a hidden layer of 24 tanh units.
     """
 
-    def __init__(self):
-        controls = {
-            "labels": checkbox("the predictor sees the label", True),
-            "hidden": dropdown(
-                "predictor", {"linear": False, "hidden layer": True}, False
-            ),
-            "weights": slider("weights above", 0.5, 3.0, 1.0, step=0.25),
-            "rate": dropdown("learning rate", (0.01, 0.03, 0.1, 0.3, 1.0), 0.1),
-            "steps": slider("training steps", 0, 1000, 200, step=20),
-        }
-        self.player = Player(controls["steps"])
-        super().__init__(
-            "Prediction panel: a field of gradients, true and synthetic",
-            draw_prediction,
-            controls,
-            self.player.buttons.values(),
-        )
+    def __init__(self, sees_labels, hidden):
+        self.sees_labels = sees_labels
+        inputs = 3 + 3 * sees_labels
+        self.hidden = None  # The weights of the hidden layer, if any.
+        if hidden:
+            self.hidden = np.random.default_rng(0).normal(
+                scale=0.7, size=(inputs, _HIDDEN)
+            )
+            inputs = _HIDDEN + 1
+        self.output = np.zeros((inputs, 2))
+
+    def see(self, h, labels):
+        """Returns what it sees of examples: `(batch, inputs)`."""
+        one = np.ones((len(h), 1))
+        label = [np.eye(3)[labels]] if self.sees_labels else []
+        return np.hstack([h, *label, one])
+
+    def __call__(self, seen):
+        """Returns the synthetic gradients `(batch, 2)`."""
+        return self._features(seen) @ self.output
+
+    def learn(self, seen, true, rate):
+        """Makes a gradient step on half the squared error, batch mean."""
+        features = self._features(seen)
+        error = (features @ self.output - true) / len(true)
+        if self.hidden is not None:
+            slope = 1 - features[:, :-1] ** 2
+            back = error @ self.output[:-1].T * slope
+            self.hidden -= rate * seen.T @ back
+        self.output -= rate * features.T @ error
+
+    def _features(self, seen):
+        if self.hidden is None:
+            return seen
+        return np.hstack([np.tanh(seen @ self.hidden), seen[:, -1:]])
+
+
+def train_predictor(labels, hidden, weights, rate, steps):
+    """Trains a predictor of the gradient at the points of the plane.
+
+    Args:
+        labels: Boolean, whether the predictor sees the labels.
+        hidden: Boolean, whether it has a hidden layer.
+        weights: Float > 0, the size of the weights of the module above.
+        rate: Float > 0, the learning rate of plain gradient descent.
+        steps: Integer >= 0, the number of steps with 32 examples each.
+
+    Returns:
+        `predictor, curve`: the `GradientPredictor`, and a list of
+        `(step, agreement)` on 500 examples that it does not train on. Training
+        ends early if it diverges.
+    """
+    predictor = GradientPredictor(labels, hidden)
+    h, y = draw_examples(2000, seed=0)
+    seen, true = predictor.see(h, y), true_gradient(h, y, weights)
+    h, y = draw_examples(500, seed=1)
+    probe, probe_true = predictor.see(h, y), true_gradient(h, y, weights)
+    batches = np.random.default_rng(2).integers(2000, size=(steps, _BATCH))
+    every = max(1, steps // 40)
+    curve = []
+    for step in range(steps + 1):
+        if step % every == 0 or step == steps:
+            curve.append((step, agreement(probe_true, predictor(probe))))
+            if has_diverged(curve):
+                break
+        if step < steps:
+            batch = batches[step]
+            predictor.learn(seen[batch], true[batch], rate)
+    return predictor, curve
+
+
+def has_diverged(curve):
+    """Returns whether the learning rate was too large for this curve."""
+    return not curve[-1][1]["relative_error"] < _LOST

@@ -1,7 +1,6 @@
 """When does decoupling pay? The panel of lessons 05, 06 and 09."""
 
-from dni_lesson.panels.controls import choices, dropdown, slider
-from dni_lesson.panels.panel import Explorer
+from dni_lesson.panels.panel import Explorer, choices, dropdown, slider
 from dni_lesson.schedules import max_speedup, split, step_time, timetable
 
 import numpy as np

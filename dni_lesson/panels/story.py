@@ -1,7 +1,6 @@
 """Two rules read the same digits, epoch after epoch."""
 
-from dni_lesson.panels.controls import dropdown, slider
-from dni_lesson.panels.panel import Explorer
+from dni_lesson.panels.panel import Explorer, dropdown, slider
 from dni_lesson.plots import looks, plot_digits
 from dni_lesson.plots.style import INK
 
