@@ -2,7 +2,6 @@
 
 import copy
 
-from dni_lesson.panels import PredictionPanel
 from dni_lesson.panels import prediction as module
 from dni_lesson.panels.prediction import draw_prediction, train_predictor
 
@@ -43,7 +42,7 @@ def test_true_gradient_equals_finite_differences():
 def test_a_new_predictor_predicts_zero(labels, hidden):
     predictor = module.GradientPredictor(labels, hidden)
     h, y = module.draw_examples(4, seed=0)
-    np.testing.assert_array_equal(predictor(predictor.see(h, y)), 0)
+    np.testing.assert_array_equal(predictor(predictor.inputs(h, y)), 0)
 
 
 @pytest.mark.parametrize("layer", ["hidden", "output"])
@@ -52,15 +51,15 @@ def test_hidden_predictor_descends_half_its_squared_error(layer):
     true = module.true_gradient(h, y, 1.0)
     predictor = module.GradientPredictor(True, True)
     predictor.output[:] = 0.3
-    seen = predictor.see(h, y)
+    inputs = predictor.inputs(h, y)
     learned = copy.deepcopy(predictor)
-    learned.learn(seen, true, rate=1.0)
+    learned.learn(inputs, true, rate=1.0)
     moved = getattr(predictor, layer) - getattr(learned, layer)
 
     def half_squared_error(nudge):
         nudged = copy.deepcopy(predictor)
         getattr(nudged, layer)[2, 1] += nudge
-        return 0.5 * np.sum((nudged(seen) - true) ** 2) / len(h)
+        return 0.5 * np.sum((nudged(inputs) - true) ** 2) / len(h)
 
     slope = (half_squared_error(1e-5) - half_squared_error(-1e-5)) / 2e-5
     assert moved[2, 1] == pytest.approx(slope, abs=1e-8)
@@ -83,8 +82,8 @@ def test_below_a_calibrated_module_the_label_is_everything():
 def test_without_labels_the_field_is_the_same_for_all_classes():
     predictor, _ = train_predictor(False, False, 1.0, 0.1, 50)
     h, y = module.draw_examples(4, seed=0)
-    one = predictor(predictor.see(h, y))
-    other = predictor(predictor.see(h, (y + 1) % 3))
+    one = predictor(predictor.inputs(h, y))
+    other = predictor(predictor.inputs(h, (y + 1) % 3))
     np.testing.assert_array_equal(one, other)
 
 
@@ -115,27 +114,3 @@ def test_divergence_is_said_and_draws_no_synthetic_field():
     assert fields == [2, 2, 2]  # Examples and true gradients.
     figure, _ = draw_prediction(True, True, 1.0, 0.1, 40)
     assert [len(ax.collections) for ax in figure.axes[:3]] == [3, 3, 3]
-
-
-@pytest.mark.parametrize(
-    ("control", "value"),
-    [
-        ("labels", False),
-        ("hidden", True),
-        ("weights", 2.0),
-        ("rate", 0.01),
-        ("steps", 400),
-    ],
-)
-def test_each_control_changes_picture_and_words(control, value):
-    panel = PredictionPanel()
-    picture, words = bytes(panel.picture.value), panel.words.value
-    assert picture.startswith(b"\x89PNG")
-    panel.controls[control].value = value
-    assert bytes(panel.picture.value) != picture
-    assert panel.words.value != words
-
-
-def test_panel_says_what_it_is():
-    name = "<Prediction panel: a field of gradients, true and synthetic>"
-    assert repr(PredictionPanel()) == name

@@ -65,22 +65,6 @@ def test_measured_points_are_drawn_and_compared():
     assert "2 measured points" in words
 
 
-def test_every_control_changes_picture_and_words():
-    panel = SpeedupPanel()
-    seen = {(panel.picture.value, panel.words.value)}
-    changes = {
-        "layers": 6,
-        "units": 1024,
-        "predictor": "free",
-        "step_ms": 50,
-    }
-    for name, value in changes.items():
-        panel.controls[name].value = value
-        seen.add((panel.picture.value, panel.words.value))
-    assert len(seen) == 5
-    assert repr(panel).startswith("<Speed-up panel")
-
-
 def test_a_table_without_its_columns_is_refused():
     with pytest.raises(ValueError, match="`measured`.*link_delay_ms"):
         SpeedupPanel(pd.DataFrame({"workers": [2]}))

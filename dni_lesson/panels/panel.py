@@ -91,7 +91,7 @@ class Explorer(Panel):
         name: String, what the panel is.
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
-        controls: Dict from argument name of `draw` to widget.
+        controls: Dict from argument name of `draw` to a widget with a value.
         buttons: Buttons between the controls and the picture. Default: none.
 
     Attributes:

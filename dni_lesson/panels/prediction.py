@@ -20,7 +20,7 @@ _CENTRES = 1.1 * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 _SPREAD = 0.6
 _BATCH = 32
 _HIDDEN = 24
-_LOST = 1e3  # A relative error beyond which training has diverged.
+_DIVERGED = 1e3  # The relative error of training that has diverged.
 _CLASSES = "ABC"
 _REACH = 2.4  # Half the side of the plane that is drawn.
 
@@ -55,14 +55,10 @@ def draw_prediction(labels, hidden, weights, rate, steps):
     """Draws true and predicted gradients over the plane of hidden values.
 
     Args:
-        labels: As in `train_predictor`.
-        hidden: As in `train_predictor`.
-        weights: As in `train_predictor`.
-        rate: As in `train_predictor`.
-        steps: As in `train_predictor`.
+        labels, hidden, weights, rate, steps: As in `train_predictor`.
 
     Returns:
-        `figure, words`: a `matplotlib.figure.Figure` and what it shows.
+        `(figure, words)`.
     """
     predictor, curve = train_predictor(labels, hidden, weights, rate, steps)
     if has_diverged(curve):
@@ -87,8 +83,8 @@ def _draw_field(ax, predictor, index, weights):
     label = np.full(len(grid), index)
     fields = {"true": (true_gradient(grid, label, weights), 0.016)}
     if predictor is not None:
-        seen = predictor.see(grid, label)
-        fields["synthetic"] = (predictor(seen), 0.007)
+        synthetic = predictor(predictor.inputs(grid, label))
+        fields["synthetic"] = (synthetic, 0.007)
     # Lengths are relative to the weights above, else arrows would collide.
     style = {"angles": "xy", "scale_units": "xy", "scale": 2.8 * weights}
     for name, (arrows, width) in fields.items():
@@ -168,7 +164,9 @@ def true_gradient(h, labels, weights):
 
 
 class GradientPredictor:
-    """A linear map, if wanted behind one hidden layer, that starts at zero.
+    """A predictor of gradients that predicts zero at first.
+
+    It is a linear map, behind one hidden layer if that is asked for.
 
     Args:
         sees_labels: Boolean, whether it sees the one-hot labels beside `h`.
@@ -177,39 +175,39 @@ class GradientPredictor:
 
     def __init__(self, sees_labels, hidden):
         self.sees_labels = sees_labels
-        inputs = 3 + 3 * sees_labels
+        width = 3 + 3 * sees_labels
         self.hidden = None  # The weights of the hidden layer, if any.
         if hidden:
             self.hidden = np.random.default_rng(0).normal(
-                scale=0.7, size=(inputs, _HIDDEN)
+                scale=0.7, size=(width, _HIDDEN)
             )
-            inputs = _HIDDEN + 1
-        self.output = np.zeros((inputs, 2))
+            width = _HIDDEN + 1
+        self.output = np.zeros((width, 2))
 
-    def see(self, h, labels):
-        """Returns what it sees of examples: `(batch, inputs)`."""
-        one = np.ones((len(h), 1))
-        label = [np.eye(3)[labels]] if self.sees_labels else []
-        return np.hstack([h, *label, one])
+    def inputs(self, h, labels):
+        """Returns what it sees of examples, `(batch, inputs)`, with a bias."""
+        bias = np.ones((len(h), 1))
+        one_hot = [np.eye(3)[labels]] if self.sees_labels else []
+        return np.hstack([h, *one_hot, bias])
 
-    def __call__(self, seen):
+    def __call__(self, inputs):
         """Returns the synthetic gradients `(batch, 2)`."""
-        return self._features(seen) @ self.output
+        return self._features(inputs) @ self.output
 
-    def learn(self, seen, true, rate):
-        """Makes a gradient step on half the squared error, batch mean."""
-        features = self._features(seen)
+    def learn(self, inputs, true, rate):
+        """Takes a gradient step on half the squared error, batch mean."""
+        features = self._features(inputs)
         error = (features @ self.output - true) / len(true)
         if self.hidden is not None:
             slope = 1 - features[:, :-1] ** 2
             back = error @ self.output[:-1].T * slope
-            self.hidden -= rate * seen.T @ back
+            self.hidden -= rate * inputs.T @ back
         self.output -= rate * features.T @ error
 
-    def _features(self, seen):
+    def _features(self, inputs):
         if self.hidden is None:
-            return seen
-        return np.hstack([np.tanh(seen @ self.hidden), seen[:, -1:]])
+            return inputs
+        return np.hstack([np.tanh(inputs @ self.hidden), inputs[:, -1:]])
 
 
 def train_predictor(labels, hidden, weights, rate, steps):
@@ -229,9 +227,9 @@ def train_predictor(labels, hidden, weights, rate, steps):
     """
     predictor = GradientPredictor(labels, hidden)
     h, y = draw_examples(2000, seed=0)
-    seen, true = predictor.see(h, y), true_gradient(h, y, weights)
+    inputs, true = predictor.inputs(h, y), true_gradient(h, y, weights)
     h, y = draw_examples(500, seed=1)
-    probe, probe_true = predictor.see(h, y), true_gradient(h, y, weights)
+    probe, probe_true = predictor.inputs(h, y), true_gradient(h, y, weights)
     batches = np.random.default_rng(2).integers(2000, size=(steps, _BATCH))
     every = max(1, steps // 40)
     curve = []
@@ -242,10 +240,10 @@ def train_predictor(labels, hidden, weights, rate, steps):
                 break
         if step < steps:
             batch = batches[step]
-            predictor.learn(seen[batch], true[batch], rate)
+            predictor.learn(inputs[batch], true[batch], rate)
     return predictor, curve
 
 
 def has_diverged(curve):
     """Returns whether the learning rate was too large for this curve."""
-    return not curve[-1][1]["relative_error"] < _LOST
+    return not curve[-1][1]["relative_error"] < _DIVERGED
