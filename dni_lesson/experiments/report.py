@@ -8,7 +8,7 @@ from dni_lesson.experiments.figures import figures
 from dni_lesson.experiments.paths import check_report
 from dni_lesson.experiments.results import ENVIRONMENT, SETTINGS
 from dni_lesson.experiments.summary import GROUPED, TARGETS, summary
-from dni_lesson.plots.showing import encode
+from dni_lesson.plots.png import encode
 
 import numpy as np
 import pandas as pd
