@@ -4,6 +4,11 @@ Every function draws on the axes that it is given, or on the current ones, and
 returns them. None trains, none calls `pyplot.show`.
 """
 
+from dni_lesson.extras import needs
+
+with needs("course", "Plots are drawn by Matplotlib"):
+    import matplotlib as matplotlib
+
 from dni_lesson.plots.asynchrony import (
     plot_gain_against_delay as plot_gain_against_delay,
 )
