@@ -14,12 +14,15 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from dni_lesson.data import find_mnist, load_digits, named_folder
+from dni_lesson.data import REPOSITORY, find_mnist, load_digits, named_folder
+from dni_lesson.kit.lab import FIRST_LESSON
 from dni_lesson.terminal import say
 
 OLDEST, TOO_NEW = (3, 11), (3, 14)
-INSTALL_AGAIN = (
-    f"{sys.executable} -m pip install --require-hashes -r requirements.lock"
+INSTALL_AGAIN = f"{sys.executable} -m pip install " + (
+    "--require-hashes -r requirements.lock"
+    if (REPOSITORY / "requirements.lock").is_file()
+    else '"dni_lesson[course]"'
 )
 PROBE_SECONDS = 120
 
@@ -186,6 +189,14 @@ def check_mnist(environment=os.environ):
     return [Finding("Full MNIST", str(path or absent))]
 
 
+def check_lessons():
+    """Returns the finding on the lessons, which a clone brings."""
+    if (REPOSITORY / FIRST_LESSON).is_file():
+        return [Finding("Lessons", str(REPOSITORY / "notebooks"))]
+    remedy = "Install from a clone of the repository: pip install -e ."
+    return [Finding("Lessons", f"not in {REPOSITORY}", remedy, blocks=True)]
+
+
 def examine():
     """Returns all findings, in the order of the report."""
     findings = []
@@ -196,6 +207,7 @@ def examine():
         ("Kernel", check_kernel),
         ("MNIST-5k", check_digits),
         ("Full MNIST", check_mnist),
+        ("Lessons", check_lessons),
     ):
         try:
             findings += check()
