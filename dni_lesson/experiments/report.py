@@ -3,15 +3,29 @@
 import html
 import pathlib
 
+from dni_lesson.experiments.currencies import (
+    GROUPED,
+    LINKS,
+    TARGETS,
+    p_that_gives,
+    rounds,
+    speedup_chain,
+    summary,
+)
 from dni_lesson.experiments.experiment import ARMS
-from dni_lesson.experiments.figures import figures
 from dni_lesson.experiments.paths import check_report
 from dni_lesson.experiments.results import ENVIRONMENT, SETTINGS
-from dni_lesson.experiments.summary import GROUPED, TARGETS, summary
+from dni_lesson.plots import (
+    plot_chain,
+    plot_currencies,
+    plot_speed_against_p,
+)
 from dni_lesson.plots.showing import encode
+from dni_lesson.schedules.speed import CLAIM
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 TITLE = "Backprop against synthetic gradients: measured"
 NOTE = (
@@ -22,6 +36,7 @@ NOTE = (
     "is that of a process that trains the arm alone. Compiling and evaluating "
     "do not count."
 )
+CHAIN_P = 0.2  # The probability of the public notebook.
 # Rows are compared with each other only if they share all of these.
 _SHARED = [
     name
@@ -148,3 +163,69 @@ def _markdown_table(table):
 
 def _number(value, digits=2):
     return "-" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def figures(frame):
+    """Yields title, figure and description of what the rows allow.
+
+    Always the error in three currencies, for each depth, width and `p`; where
+    `stochastic` was measured at several `p`, its speed against `p`; where the
+    arms of `speedup_chain` were measured, the chain.
+
+    Args:
+        frame: Rows of `Results` that share their settings.
+    """
+    for (depth, units, p), rows in rounds(frame).groupby(GROUPED):
+        name = f"{depth} layers of {units} units, p = {p:g}"
+        yield _currencies(rows, name)
+    for (depth, units), rows in frame.groupby(["depth", "units"]):
+        name = f"{depth} layers of {units} units"
+        stochastic = rounds(rows).query("arm == 'stochastic'")
+        if stochastic["p"].nunique() > 1:
+            yield _against_p(stochastic, name)
+        try:
+            chain = speedup_chain(rows, CHAIN_P)
+        except ValueError:  # An arm or a probability was not measured.
+            continue
+        yield _chain(chain, name)
+
+
+def _currencies(rows, name):
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    plot_currencies(rows, axes=figure.subplots(1, 3, sharey=True))
+    return (
+        f"Test error in three currencies: {name}",
+        figure,
+        "The same runs against iterations, layer-updates and seconds; lines "
+        "are means over seeds, bands reach from the best to the worst.",
+    )
+
+
+def _against_p(rows, name):
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    speeds = rows.groupby("p")["per_iteration"].median()
+    crossing = p_that_gives(CLAIM, speeds.index, speeds)
+    plot_speed_against_p(rows, crossing, figure.subplots())
+    place = "nowhere here" if np.isnan(crossing) else f"at p = {crossing:.2f}"
+    return (
+        f"Speed of stochastic updates: {name}",
+        figure,
+        "Speed per iteration and per layer-update against the probability p, "
+        f"as multiples of backprop's; {CLAIM:g} times as fast {place}.",
+    )
+
+
+def _chain(chain, name):
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    names = [LINKS[link] for link in chain["link"]]
+    columns = chain["measured"], chain["counted"]
+    plot_chain(names, *columns, ax=figure.subplots())
+    words = ", ".join(
+        f"{link} {speed:.2f}"
+        for link, speed in zip(chain["link"], chain["measured"], strict=True)
+    )
+    return (
+        f"How a speed-up per iteration is put together: {name}",
+        figure,
+        f"The speed-up after each change, p = {CHAIN_P:g}: {words}.",
+    )

@@ -7,8 +7,7 @@ import uuid
 
 from dni_lesson.data import load_digits, load_mnist
 from dni_lesson.experiments.lineup import make_arm
-from dni_lesson.experiments.machine import environment
-from dni_lesson.experiments.memory import peak_mib
+from dni_lesson.experiments.machine import environment, peak_mib
 from dni_lesson.experiments.results import Rest
 
 import keras

@@ -3,7 +3,7 @@
 import functools
 
 from dni_lesson.experiments.counting import count
-from dni_lesson.experiments.summary import rounds
+from dni_lesson.experiments.currencies import rounds
 from dni_lesson.panels.controls import choices, slider
 from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS
