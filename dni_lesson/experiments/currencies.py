@@ -6,14 +6,11 @@ if they are mixed; the rows hold each ingredient as an arm of its own, and
 `speedup_chain` puts them together one after the other.
 """
 
-import warnings
-
 from dni_lesson.checks import check_positive
 from dni_lesson.experiments.experiment import ARMS
 
 import numpy as np
 import pandas as pd
-import scipy.stats
 
 TARGETS = (10.0, 5.0, 3.0)  # Test errors in percent.
 GROUPED = ["depth", "units", "p"]  # Seeds are taken together.
@@ -67,11 +64,10 @@ def summary(frame, targets=TARGETS):
 
     Times and ratios are medians over all rounds of all seeds, with quartiles
     for the time. The error is the mean over seeds after the last round, with
-    the 95 % interval of a bootstrap over seeds. Of two or three seeds that is
-    the range from the lowest to the highest, which covers the mean less often.
-    For each target, `time_to_5` and its like are medians over seeds of the
-    seconds, iterations and layer-updates up to the first evaluation with at
-    most that test error; NaN unless more than half of the seeds came there.
+    the range from the lowest to the highest seed, NaN for one seed. For each
+    target, `time_to_5` and its like are medians over seeds of the seconds,
+    iterations and layer-updates up to the first evaluation with at most that
+    test error; NaN unless more than half of the seeds came there.
 
     Args:
         frame: Rows of `Results`.
@@ -82,7 +78,7 @@ def summary(frame, targets=TARGETS):
     for (*group, arm), rows in data.groupby([*GROUPED, "arm"]):
         low, median, high = rows["ms"].quantile([0.25, 0.5, 0.75])
         last = rows.groupby("seed").tail(1)["test_error"]
-        error_low, error_high = interval(last)
+        lowest, highest = last.agg(["min", "max"])
         row = {
             **dict(zip(GROUPED, group, strict=True)),
             "arm": arm,
@@ -95,8 +91,8 @@ def summary(frame, targets=TARGETS):
             "per_update": rows["per_update"].median(),
             "peak_mib": rows["peak_mib"].median(),
             "error": last.mean(),
-            "error_low": error_low,
-            "error_high": error_high,
+            "error_low": lowest if len(last) > 1 else np.nan,
+            "error_high": highest if len(last) > 1 else np.nan,
         }
         for target in targets:
             row.update(_to_target(rows, target))
@@ -104,19 +100,6 @@ def summary(frame, targets=TARGETS):
     order = [*ARMS].index
     table.sort(key=lambda row: (*map(row.get, GROUPED), order(row["arm"])))
     return pd.DataFrame(table)
-
-
-def interval(values):
-    """Returns the 95 % bootstrap interval of the mean, NaN for one value."""
-    values = np.asarray(values, float)
-    if len(values) < 2 or np.ptp(values) == 0:
-        return (np.nan, np.nan) if len(values) < 2 else (values[0], values[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of few seeds, which we say ourselves.
-        found = scipy.stats.bootstrap(
-            (values,), np.mean, method="percentile", random_state=0
-        )
-    return tuple(found.confidence_interval)
 
 
 def _to_target(rows, target):

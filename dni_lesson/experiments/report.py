@@ -31,10 +31,9 @@ TITLE = "Backprop against synthetic gradients: measured"
 NOTE = (
     "Times are medians over rounds in which the arms took turns, in brackets "
     'the quartiles; the columns "x as fast" compare with backprop inside a '
-    "round. Errors are test errors, mean over seeds and 95 % bootstrap "
-    "interval, which for two or three seeds is just their range. Peak memory "
-    "is that of a process that trains the arm alone. Compiling and evaluating "
-    "do not count."
+    "round. Errors are test errors, mean over seeds and, in brackets, the "
+    "lowest and the highest of them. Peak memory is that of a process that "
+    "trains the arm alone. Compiling and evaluating do not count."
 )
 CHAIN_P = 0.2  # The probability of the public notebook.
 # Rows are compared with each other only if they share all of these.
