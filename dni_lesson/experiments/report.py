@@ -3,6 +3,7 @@
 import html
 import pathlib
 
+from dni_lesson.experiments.command import REPORTS, check_file
 from dni_lesson.experiments.currencies import (
     GROUPED,
     LINKS,
@@ -13,8 +14,8 @@ from dni_lesson.experiments.currencies import (
     summary,
 )
 from dni_lesson.experiments.experiment import ARMS
-from dni_lesson.experiments.paths import check_report
-from dni_lesson.experiments.results import ENVIRONMENT, SETTINGS
+from dni_lesson.experiments.machine import ENVIRONMENT
+from dni_lesson.experiments.results import SETTINGS
 from dni_lesson.plots import (
     plot_chain,
     plot_currencies,
@@ -65,7 +66,7 @@ def write(path, frame, targets=TARGETS):
     Raises:
         ValueError: If the path ends otherwise.
     """
-    check_report(path)
+    check_file("report", path, REPORTS)
     form = page if pathlib.Path(path).suffix == ".html" else markdown
     pathlib.Path(path).write_text(form(frame, targets), encoding="utf-8")
 

@@ -95,7 +95,7 @@ def run_group(experiment, group, arms, data):
     Returns:
         List of dicts with the keys `COLUMNS` of the results.
     """
-    rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms), tuple(arms))
+    rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms))
     return [*itertools.chain(*run_rounds(experiment, group, rest, data))]
 
 
@@ -144,9 +144,11 @@ def _run_rounds(experiment, group, rest, data):
             "peak_mib": None,
             **machine,
         }
-    weighings = np.array_split(rest.unweighed, len(rounds) - rest.done)
     steps = 0
     for number, batches in enumerate(rounds, 1):
+        if number == len(rounds):  # Seconds for each: not before the first.
+            for name in arms:
+                shared[name]["peak_mib"] = _weigh(name, experiment, group)
         turn = number % len(arms)
         measured = {}
         for name in (*arms[turn:], *arms[:turn]):
@@ -155,9 +157,6 @@ def _run_rounds(experiment, group, rest, data):
         steps += len(batches)
         if number <= rest.done:
             continue
-        # Takes a process and seconds: not all before the first rows are there.
-        for name in weighings[number - rest.done - 1].tolist():
-            shared[name]["peak_mib"] = _weigh(name, experiment, group)
         yield [
             {
                 **shared[name],
