@@ -1,5 +1,6 @@
 """The command, and the files that it looks at before it works for them."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import tempfile
 
 from dni_lesson.experiments import command, running
-from dni_lesson.experiments.experiment import PLACED
+from dni_lesson.experiments.experiment import PLACED, Experiment
 
 import pytest
 import tensorflow as tf
@@ -190,3 +191,22 @@ def test_rows_and_report_are_two_files_whatever_they_are_called(tmp_path):
     os.link(rows, report)
     with pytest.raises(ValueError, match="`report`. Expected another file"):
         check_report(report, rows)
+
+
+def test_every_setting_of_an_experiment_is_an_option():
+    options = vars(command._parser().parse_args(["--p", "0.5", "1"]))
+    assert {field.name for field in dataclasses.fields(Experiment)} < {*options}
+    assert options["p"] == [0.5, 1.0] and options["batch_size"] is None
+
+
+def test_progress_goes_on_when_nobody_reads_any_more(monkeypatch, capsys):
+    def closed(*arguments, **how):
+        raise BrokenPipeError
+
+    bar, said = command._bar(2), []
+    monkeypatch.setattr(command, "say", said.append)
+    command._advance(bar)
+    assert "1/2" in capsys.readouterr().out and not said
+    monkeypatch.setattr("sys.stdout.write", closed)
+    command._advance(bar)
+    assert said == [""]

@@ -170,10 +170,11 @@ def test_runs_that_another_benchmark_began_are_no_success(
     assert {row["run"] for row in Results(path).rows} == {"other"}
 
 
-def test_a_dry_run_writes_nothing(tmp_path, capsys):
+def test_a_dry_run_says_what_would_run_and_writes_nothing(tmp_path, capsys):
     path = tmp_path / "rows.csv"
     assert command.main([*COMMAND, "--dry-run", "--out", str(path)]) == 0
-    assert not path.exists() and "about " in capsys.readouterr().out
+    assert "seed=1): 2 rounds of backprop, cdni\n" in capsys.readouterr().out
+    assert not path.exists()
 
 
 def test_a_bad_setting_is_one_sentence(capsys):

@@ -1,6 +1,5 @@
 """Runs the arms of a group in turn and measures them."""
 
-import functools
 import itertools
 import time
 import uuid
@@ -13,9 +12,6 @@ from dni_lesson.experiments.results import Rest
 import keras
 import numpy as np
 import tensorflow as tf
-
-# Seconds on two cores, for the estimate alone.
-_COMPILING, _STARTING, _EVALUATING = 4.0, 8.0, 0.1
 
 
 def load(experiment):
@@ -41,46 +37,6 @@ def load(experiment):
         "validation": (x[chosen], y[chosen]),
         "test": test,
     }
-
-
-def seconds_for(experiment, groups, data):
-    """Returns rough estimates of the seconds that groups take.
-
-    Args:
-        experiment: `Experiment`.
-        groups: List of pairs, a `Group` and its arms, in their order.
-        data: Dict, from `load`.
-    """
-    examples = experiment.epochs * len(data["train"][0])
-    evaluated = experiment.epochs * experiment.rounds
-    found, known = [], set()
-    for group, arms in groups:
-        macs = sum(make_arm(name, experiment, group).macs for name in arms)
-        shapes = {(name, group.depth, group.units) for name in arms}
-        found.append(
-            macs * examples / _macs_per_second()
-            + (_COMPILING + _EVALUATING * evaluated) * len(arms)
-            + _STARTING * len(shapes - known)  # Memory is measured once.
-        )
-        known |= shapes
-    return found
-
-
-@functools.cache
-def _macs_per_second():
-    """Returns what products of the size of a layer reach on this machine."""
-    a = b = tf.eye(256)
-
-    @tf.function
-    def multiply(b):
-        for _ in range(50):  # Each needs the one before: none can be left out.
-            b = tf.matmul(a, b)
-        return b
-
-    multiply(b)
-    start = time.perf_counter()
-    multiply(b).numpy()
-    return 50 * 256**3 / (time.perf_counter() - start)
 
 
 def run_group(experiment, group, arms, data):
