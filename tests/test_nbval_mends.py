@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-from dni_lesson.plots.describing import png_metadata
+from dni_lesson.plots.png import png_metadata
 
 import lessons
 import matplotlib.pyplot as plt

@@ -12,8 +12,7 @@ from dni_lesson.exercises.exercise import (
     shown,
 )
 from dni_lesson.networks import mlp
-from dni_lesson.schedules.speed import max_speedup
-from dni_lesson.schedules.splitting import split
+from dni_lesson.schedules import max_speedup, split
 
 import numpy as np
 

@@ -14,7 +14,7 @@ from dni_lesson.data import load_digits
 from dni_lesson.experiments.command import check_file
 from dni_lesson.networks import RULES, mlp
 from dni_lesson.plots import COLORS, looks
-from dni_lesson.plots.style import boundary_shades
+from dni_lesson.plots.style import INK, boundary_shades
 
 import keras
 import matplotlib.ticker as ticker
@@ -25,7 +25,6 @@ from matplotlib.figure import Figure
 
 SEEDS = (0, 1, 2)
 EPOCHS = 20
-_INK = "#333333"
 
 
 def measure(data, seeds=SEEDS, epochs=EPOCHS, **architecture):
@@ -150,7 +149,7 @@ def _label(axes, text, height, epoch, shift=0):
         textcoords="offset points",
         va="center",
         fontsize=9,
-        color=_INK,
+        color=INK,
         annotation_clip=False,
     )
 

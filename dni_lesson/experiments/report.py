@@ -21,7 +21,7 @@ from dni_lesson.plots import (
     plot_currencies,
     plot_speed_against_p,
 )
-from dni_lesson.plots.showing import encode
+from dni_lesson.plots.png import encode
 from dni_lesson.schedules.speed import CLAIM
 
 import numpy as np

@@ -8,7 +8,8 @@ import time
 from dni_lesson.checks import check_int
 from dni_lesson.networks import RULES, check_rule
 from dni_lesson.panels.background import Background
-from dni_lesson.panels.controls import (
+from dni_lesson.panels.panel import (
+    Panel,
     button,
     checkbox,
     dropdown,
@@ -17,7 +18,6 @@ from dni_lesson.panels.controls import (
     row,
     sheet,
 )
-from dni_lesson.panels.panel import Panel
 from dni_lesson.panels.race_picture import AXES, RacePicture
 from dni_lesson.panels.race_settings import Settings, as_code, fields
 from dni_lesson.panels.race_words import in_words, standing

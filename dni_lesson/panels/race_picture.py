@@ -14,7 +14,7 @@ from dni_lesson.panels.race_words import LETTERS, reading_line
 from dni_lesson.panels.racer import PREDICTING
 from dni_lesson.panels.racing import EXAMPLES, samples
 from dni_lesson.panels.svg import svg
-from dni_lesson.plots.describing import png_metadata
+from dni_lesson.plots.png import png_metadata
 from dni_lesson.plots.style import boundary_shades
 
 import numpy as np

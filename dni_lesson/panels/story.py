@@ -1,8 +1,10 @@
-"""Two rules read the same digits, epoch after epoch."""
+"""Two rules read the same digits, epoch after epoch: lesson 00's panel."""
 
-from dni_lesson.panels.controls import dropdown, slider
-from dni_lesson.panels.panel import Explorer
+import functools
+
+from dni_lesson.panels.panel import Explorer, dropdown, slider
 from dni_lesson.plots import looks, plot_digits
+from dni_lesson.plots.style import INK
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,26 +30,26 @@ class StoryPanel(Explorer):
 
     def __init__(self, images, labels, readings):
         readings = {rule: np.asarray(read) for rule, read in readings.items()}
-        shapes = {read.shape for read in readings.values()}
-        if len(readings) < 2 or len(shapes) != 1:
+        shapes = [read.shape for read in readings.values()]
+        if len(shapes) < 2 or len(set(shapes)) != 1:
             raise ValueError(
                 "`readings`. Expected two or more rules with equally many "
-                f"epochs. Received: {[r.shape for r in readings.values()]}"
+                f"epochs. Received: {shapes}"
             )
-        ((entries, _),) = shapes
-
-        def draw(epoch, digits):
-            return story(images, labels, readings, epoch, digits)
-
+        entries = shapes[0][0]
         controls = {
             "epoch": slider("epochs of training", 0, entries - 1, 1),
             "digits": dropdown("show digits where", _CHOICES),
         }
-        super().__init__("Story panel: two rules read digits", draw, controls)
+        super().__init__(
+            "Story panel: two rules read digits",
+            functools.partial(story, images, labels, readings),
+            controls,
+        )
 
 
 def story(images, labels, readings, epoch, digits):
-    """Returns the figure and its words for one epoch.
+    """Draws accuracy over epochs, and digits as they are read after one.
 
     Args:
         images: As in `StoryPanel`.
@@ -55,6 +57,9 @@ def story(images, labels, readings, epoch, digits):
         readings: As in `StoryPanel`, with arrays `(epochs + 1, n)`.
         epoch: Integer, epochs of training; 0 is before training.
         digits: String, one of the choices of the panel.
+
+    Returns:
+        `(figure, words)`.
     """
     right = {rule: read == labels for rule, read in readings.items()}
     now = np.stack([read[epoch] for read in readings.values()])
@@ -85,7 +90,7 @@ def _draw_accuracy(axes, right, epoch):
         accuracy = right[rule].mean(axis=1)
         axes.plot(accuracy, line, color=color, label=name)
         axes.plot(epoch, accuracy[epoch], "o", color=color)
-    axes.axvline(epoch, color="#333333", linewidth=1, linestyle=":")
+    axes.axvline(epoch, color=INK, linewidth=1, linestyle=":")
     axes.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="lower right")

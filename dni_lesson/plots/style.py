@@ -1,12 +1,17 @@
-"""One look for each idea and each training rule, the same in the whole course.
+"""How all pictures of the course look: colours, names, lines, axes.
 
-The colours are the palette of Okabe and Ito, safe for colour-blind readers.
+Each idea and each training rule looks the same everywhere. Colours are those of
+Okabe and Ito, which colour-blind readers can tell apart.
 """
 
 import itertools
 from typing import NamedTuple
 
+from dni_lesson.schedules import CLAIM
+
+import numpy as np
 import seaborn as sns
+from matplotlib.ticker import LogLocator, NullLocator
 
 COLORS = {
     "true": "#0072B2",  # the true gradient
@@ -16,6 +21,7 @@ COLORS = {
     "forward": "#BBBBBB",
     "idle": "#F2F2F2",
 }
+INK = "#333333"  # of edges and marks
 
 
 class Look(NamedTuple):
@@ -80,3 +86,64 @@ def boundary_shades(color, boundaries):
     Lighter near the input, where a prediction is of a prediction.
     """
     return sns.light_palette(color, boundaries + 1)[1:]
+
+
+def ticks_at(ax, values):
+    """Puts the ticks of the x-axis at these values and nowhere else."""
+    ax.set_xticks(values, [f"{value:g}" for value in values])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def error_axis(ax):
+    """Makes the y-axis logarithmic, with plain numbers for errors."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def ratio_axis(ax, name, values, side="right"):
+    """Makes an axis logarithmic, for ratios, and marks the claim on it.
+
+    Args:
+        ax: Matplotlib axes.
+        name: String, the axis: `"x"` or `"y"`.
+        values: Array or table of floats for which the axis has room.
+        side: See `mark_claim`.
+    """
+    low, high = np.nanmin(values) / 1.6, max(np.nanmax(values), CLAIM) * 1.6
+    ticks = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    ax.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
+    axis = getattr(ax, f"{name}axis")
+    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axis.set_minor_locator(NullLocator())
+    mark_claim(ax, name, side)
+
+
+def mark_claim(ax, name, side="right"):
+    """Draws the claim, 3 times as fast, as a line across the plot.
+
+    Args:
+        ax: Matplotlib axes.
+        name: String, the axis of the ratio: `"x"` or `"y"`.
+        side: String: `"left"` or `"right"`, where the words stand on a line
+            across the y-axis. Default `"right"`.
+    """
+    style = {"color": INK, "linestyle": "--", "linewidth": 1}
+    words = {"text": "the claim: 3 x", "fontsize": 8, "va": "bottom"}
+    if name == "x":
+        ax.axvline(CLAIM, **style)
+        place = {"xy": (CLAIM, 1.01), "xycoords": ("data", "axes fraction")}
+        ax.annotate(**words, **place, ha="center")
+    else:
+        ax.axhline(CLAIM, **style)
+        x = 1.0 if side == "right" else 0.1
+        place = {"xy": (x, CLAIM), "xycoords": ("axes fraction", "data")}
+        ax.annotate(**words, **place, ha=side)
+
+
+def write_beside(ax, row, text):
+    """Writes to the right of the axes, at the height of a row."""
+    place = {"xy": (1.01, row), "xycoords": ("axes fraction", "data")}
+    ax.annotate(text, **place, ha="left", va="center")
