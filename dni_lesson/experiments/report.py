@@ -1,6 +1,5 @@
 """A results file as a page to read: Markdown, or HTML with the figures."""
 
-import html
 import pathlib
 
 from dni_lesson.experiments.command import REPORTS, check_file
@@ -24,6 +23,7 @@ from dni_lesson.plots import (
 from dni_lesson.plots.png import encode
 from dni_lesson.schedules.speed import CLAIM
 
+import mistune
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -43,14 +43,20 @@ _SHARED = [
     for name in (*SETTINGS, *ENVIRONMENT)
     if name not in (*GROUPED, "commit")
 ]
-_STYLE = """
-body { font-family: sans-serif; max-width: 80em; margin: 2em auto;
-       padding: 0 1em; line-height: 1.4; }
-table { border-collapse: collapse; }
-th, td { border-bottom: 1px solid #ccc; padding: 0.3em 0.7em;
-         text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; }
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font-family: sans-serif; max-width: 80em; margin: 2em auto;
+       padding: 0 1em; line-height: 1.4; }}
+table {{ border-collapse: collapse; }}
+th, td {{ border-bottom: 1px solid #ccc; padding: 0.3em 0.7em;
+         text-align: right; white-space: nowrap; }}
+th:first-child, td:first-child {{ text-align: left; }}
+img {{ max-width: 100%; }}
+</style></head>
+<body>
+{body}</body>
+</html>
 """
 
 
@@ -71,43 +77,26 @@ def write(path, frame, targets=TARGETS):
     pathlib.Path(path).write_text(form(frame, targets), encoding="utf-8")
 
 
-def markdown(frame, targets=TARGETS):
-    """Returns the report of a results file as Markdown, without figures."""
+def page(frame, targets=TARGETS):
+    """Returns the report as one HTML page that needs no other file."""
+    to_html = mistune.create_markdown(escape=True, plugins=["table"])
+    body = to_html(markdown(frame, targets, with_figures=True))
+    return _PAGE.format(title=TITLE, body=body)
+
+
+def markdown(frame, targets=TARGETS, with_figures=False):
+    """Returns the report of a results file as Markdown."""
     lines = [f"# {TITLE}", "", NOTE]
     for setting, rows in _by_setting(frame):
         lines += ["", setting]
         for title, table in _tables(rows, targets):
             lines += ["", f"## {title}", "", *_markdown_table(table)]
+        for title, figure, text in figures(rows) if with_figures else ():
+            picture = f"![{text}](data:image/png;base64,{encode(figure)})"
+            lines += ["", f"## {title}", "", picture, "", text]
     lines += ["", "## The arms", ""]
     lines += [f"- `{arm}`: {text}." for arm, text in _used(frame)]
     return "\n".join([*lines, ""])
-
-
-def page(frame, targets=TARGETS):
-    """Returns the report as one HTML page that needs no other file."""
-    parts = [_tag("h1", TITLE), _tag("p", NOTE)]
-    for setting, rows in _by_setting(frame):
-        parts.append(_tag("p", setting))
-        for title, table in _tables(rows, targets):
-            parts.append(_tag("h2", title))
-            parts.append(table.to_html(index=False, border=0))
-        for title, figure, alt in figures(rows):
-            source = f"data:image/png;base64,{encode(figure)}"
-            parts.append(_tag("h2", title))
-            parts.append(f'<img alt="{html.escape(alt)}" src="{source}">')
-            parts.append(_tag("p", alt))
-    arms = [f"{arm}: {text}." for arm, text in _used(frame)]
-    parts += [_tag("h2", "The arms"), *(_tag("p", line) for line in arms)]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
-        f"{_tag('title', TITLE)}<style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
-    )
-
-
-def _tag(name, text):
-    return f"<{name}>{html.escape(text)}</{name}>"
 
 
 def _used(frame):
