@@ -79,7 +79,9 @@ class LowerStage(Stage):
         def update_synthetic(residuals, out, y):
             # As in training, but a predictor's states are left to its own call.
             with keras.StatelessScope():
-                g = self._predicted(out, y)
+                g = self.part.interface.synthetic_gradient(
+                    out, y, self.model.gradient_scale(out), training=True
+                )
             return update(residuals, g)
 
         def learn(h, y):
@@ -95,19 +97,15 @@ class LowerStage(Stage):
             self.add("train_predictor", self._teach, out, y, out)
         return out
 
-    def _predicted(self, out, y):
-        scale = self.model.gradient_scale(out)
-        return self.part.interface.synthetic_gradient(
-            out, y, scale, training=True
-        )
-
     def _teach(self, out, y, g):
+        interface = self.part.interface
         with tf.GradientTape() as tape:
-            g_hat = self._predicted(out, y)
-            ends = [g_hat, *self.part.interface.losses]
+            scale = self.model.gradient_scale(out)
+            passed = interface(out, y, scale, training=True)
+            ends = [passed, *interface.losses]
         gradients = tape.gradient(
             ends,
             [one.value for one in self.predictor_variables],
-            output_gradients=[g_hat - g, *map(tf.ones_like, ends[1:])],
+            output_gradients=[g, *map(tf.ones_like, ends[1:])],
         )
         self.optimizers[1].apply(gradients, self.predictor_variables)

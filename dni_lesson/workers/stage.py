@@ -20,7 +20,7 @@ class Stage:
     `LowerStage` and `TopStage` say which calls there are. Every schedule uses
     the same ones. Gradients that travel between stages are those of the loss
     of the whole mini-batch, in its units; predictors work in per-example
-    units, as `SyntheticGradient` says.
+    units, as `Interface` says.
 
     Args:
         part: `Part`.
