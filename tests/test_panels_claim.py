@@ -5,7 +5,7 @@ from dni_lesson.panels.claim import claim
 
 import helpers
 import pytest
-from test_experiments_headline import arms
+from test_experiments_currencies import arms
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import argparse
 
 from dni_lesson.callbacks import GradientMonitor
 from dni_lesson.data import load_digits
-from dni_lesson.experiments.paths import check_file
+from dni_lesson.experiments.command import check_file
 from dni_lesson.networks import RULES, mlp
 from dni_lesson.plots import COLORS, looks
 from dni_lesson.plots.style import INK, boundary_shades
