@@ -38,9 +38,7 @@ import statistics
 import dni_lesson as dni
 from dni_lesson.experiments.machine import environment
 from dni_lesson.experiments.store import Column
-from dni_lesson.schedules.measured import mean_costs
-from dni_lesson.schedules.speed import step_time
-from dni_lesson.schedules.timetable import timetable
+from dni_lesson.schedules import mean_costs, step_time, timetable
 from dni_lesson.terminal import say
 
 import numpy as np

@@ -114,3 +114,46 @@ def check_widths(name, value):
             f"layer. Received: {name}={value!r}"
         )
     return tuple(check_int(name, width, at_least=1) for width in value)
+
+
+def check_costs(forward, backward, predictor=None):
+    """Returns what a mini-batch costs each module: three lists of floats.
+
+    Args:
+        forward: Sequence of finite numbers > 0, one per module.
+        backward: Sequence of as many finite numbers > 0.
+        predictor: Sequence of as many finite numbers >= 0; 0 for the last
+            module, which has no predictor. Default: all 0.
+
+    Raises:
+        ValueError: If the costs are none.
+    """
+    forward = _check_cost("forward", forward)
+    backward = _check_cost("backward", backward, len(forward))
+    if predictor is None:
+        return forward, backward, [0.0] * len(forward)
+    costs = _check_cost("predictor", predictor, len(forward), at_least=0)
+    check_that(costs[-1] == 0, "predictor", predictor, "0 for the last module")
+    return forward, backward, costs
+
+
+def _check_cost(name, values, modules=None, at_least=None):
+    try:
+        costs = [as_float(value) for value in values]
+    except TypeError:  # It is no sequence.
+        costs = []
+    is_right = len(costs) == (modules or max(len(costs), 1)) and all(
+        0 < cost < math.inf or cost == at_least for cost in costs
+    )
+    sign = "> 0" if at_least is None else f">= {at_least}"
+    whom = f"each of {modules} modules" if modules else "each module"
+    check_that(is_right, name, values, f"a finite cost {sign} for {whom}")
+    return costs
+
+
+def check_that(is_right, name, value, expected):
+    """Raises `ValueError` that says what was expected unless `is_right`."""
+    if not is_right:
+        raise ValueError(
+            f"`{name}`. Expected {expected}. Received: {name}={value!r}"
+        )

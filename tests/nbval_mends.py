@@ -141,7 +141,7 @@ def compare_pictures(stored, fresh, trained=False):
     """Returns what differs between two lists of pictures, or `None`.
 
     Each picture carries a description of what it says, see
-    `dni_lesson/plots/describing.py`. Pixels count too, unless they show values
+    `dni_lesson/plots/png.py`. Pixels count too, unless they show values
     of training.
 
     Args:

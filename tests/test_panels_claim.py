@@ -5,7 +5,7 @@ from dni_lesson.panels.claim import claim
 
 import helpers
 import pytest
-from test_experiments_headline import arms
+from test_experiments_currencies import arms
 
 
 @pytest.fixture
@@ -60,30 +60,3 @@ def test_measured_speeds_stand_beside_the_counts_they_belong_to():
     assert panel.words.value.count("measured") == 1
     controls["predictor"].value = "1 x 256"
     assert "measured" not in panel.words.value
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("p", 0.5),
-        ("depth", 6),
-        ("units", 1024),
-        ("predictor", "2 x 1024"),
-        ("workers", 2),
-    ],
-)
-def test_every_control_changes_the_picture_and_the_words(panel, name, value):
-    picture, words = panel.picture.value, panel.words.value
-    panel.controls[name].value = value
-    assert panel.picture.value != picture
-    assert panel.words.value != words
-
-
-def test_every_control_has_a_label(panel):
-    assert all(one.description for one in panel.controls.values())
-
-
-def test_repr_is_constant(panel):
-    before = repr(panel)
-    panel.controls["depth"].value = 6
-    assert repr(panel) == before == repr(ClaimPanel())

@@ -1,12 +1,17 @@
+"""What all panels have in common, without a front end."""
+
 import base64
 import io
+import itertools
 
-from dni_lesson.panels.controls import dropdown, slider
-from dni_lesson.panels.panel import Explorer, Panel, png
-from dni_lesson.plots.describing import describe
+from dni_lesson import panels
+from dni_lesson.panels.panel import Explorer, Panel, dropdown, png, slider
+from dni_lesson.plots.png import describe
 
 import numpy as np
 import pytest
+import test_panels_gradient
+import test_panels_story
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -86,3 +91,54 @@ def test_png_holds_the_pixels_that_matplotlib_drew():
     np.testing.assert_array_equal(np.asarray(image), drawn)
     assert image.size == (200, 100)
     assert image.info["Description"] == describe(figure)
+
+
+# How to make each panel that explores, and a new value for each control.
+EXPLORERS = {
+    "claim": (
+        panels.ClaimPanel,
+        {"p": 0.5, "depth": 6, "units": 1024, "predictor": "2 x 1024"}
+        | {"workers": 2},
+    ),
+    "gradient": (
+        lambda: panels.GradientPanel(test_panels_gradient.records()),
+        {"rule": "dni", "boundary": 1, "step": 0},
+    ),
+    "locking": (
+        panels.LockingPanel,
+        {"modules": 2, "ratio": 4.0, "predictor": 0.0, "microbatches": 1}
+        | {"delay": 0.0},
+    ),
+    "prediction": (
+        panels.PredictionPanel,
+        {"labels": False, "hidden": True, "weights": 2.0, "rate": 0.01}
+        | {"steps": 400},
+    ),
+    "speedup": (
+        panels.SpeedupPanel,
+        {"layers": 6, "units": 1024, "predictor": "free", "step_ms": 50},
+    ),
+    "story": (
+        lambda: panels.StoryPanel(
+            test_panels_story.IMAGES,
+            test_panels_story.LABELS,
+            test_panels_story.READINGS,
+        ),
+        {"epoch": 2, "digits": "every rule is wrong"},
+    ),
+}
+
+
+@pytest.mark.parametrize("make, changes", EXPLORERS.values(), ids=EXPLORERS)
+def test_every_control_has_a_label_and_changes_the_view(make, changes):
+    panel = make()
+    name, views = repr(panel), [(panel.picture.value, panel.words.value)]
+    assert changes.keys() == panel.controls.keys()
+    for control, value in changes.items():
+        assert panel.controls[control].description
+        panel.controls[control].value = value
+        views.append((panel.picture.value, panel.words.value))
+    for (picture, words), (new_picture, new_words) in itertools.pairwise(views):
+        assert bytes(new_picture).startswith(PNG) and new_picture != picture
+        assert new_words != words or control == "digits"
+    assert repr(panel) == name == repr(make())

@@ -4,8 +4,7 @@ import re
 
 from dni_lesson.panels import SpeedupPanel
 from dni_lesson.panels.speedup import DELAYS, speedup
-from dni_lesson.schedules.speed import max_speedup
-from dni_lesson.schedules.splitting import split
+from dni_lesson.schedules import max_speedup, split
 
 import pandas as pd
 import pytest
@@ -64,22 +63,6 @@ def test_measured_points_are_drawn_and_compared():
     assert float(high) == pytest.approx(2 * float(low), rel=0.02)
     assert float(low) == pytest.approx(1, rel=0.06)
     assert "2 measured points" in words
-
-
-def test_every_control_changes_picture_and_words():
-    panel = SpeedupPanel()
-    seen = {(panel.picture.value, panel.words.value)}
-    changes = {
-        "layers": 6,
-        "units": 1024,
-        "predictor": "free",
-        "step_ms": 50,
-    }
-    for name, value in changes.items():
-        panel.controls[name].value = value
-        seen.add((panel.picture.value, panel.words.value))
-    assert len(seen) == 5
-    assert repr(panel).startswith("<Speed-up panel")
 
 
 def test_a_table_without_its_columns_is_refused():

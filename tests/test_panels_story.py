@@ -35,11 +35,6 @@ def test_choosing_digits_changes_the_picture():
     assert panel.picture.value != before
 
 
-def test_repr_is_constant():
-    panel = StoryPanel(IMAGES, LABELS, READINGS)
-    assert repr(panel) == "<Story panel: two rules read digits>"
-
-
 @pytest.mark.parametrize(
     ("epoch", "digits", "shown"),
     [

@@ -59,7 +59,9 @@ def test_marks_are_dots_at_every_point(ax):
     assert dots.get("stroke-linecap") == "round"
 
 
-@pytest.mark.parametrize(("style", "dashes"), [("-", 0), (":", 2), ("-.", 4)])
+@pytest.mark.parametrize(
+    ("style", "dashes"), [("-", 0), ("--", 2), (":", 2), ("-.", 4)]
+)
 def test_lines_keep_their_dashes(ax, style, dashes):
     (line,) = ax.plot([1, 2], [1, 1], style)
     (path,) = parts(ax, [line])["path"]

@@ -1,6 +1,8 @@
 import itertools
 
-from dni_lesson.schedules.cuts import best_cut, join
+from dni_lesson.costs import step_macs
+from dni_lesson.networks import mlp
+from dni_lesson.schedules.cuts import best_cut, best_ends, join, split
 
 import numpy as np
 import pytest
@@ -64,3 +66,55 @@ def test_numbers_of_numpy_count_as_python_s():
     costs = [1] * 4, [2] * 4
     cut = best_cut(*costs, workers=np.uint8(3), exactly=np.bool_(True))
     assert cut == best_cut(*costs, workers=3, exactly=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_part_ends_only_where_it_may(workers):
+    sizes, places = [5, 1, 1, 1, 5, 2], [1, 3, 4, 6]
+
+    def time(start, end):
+        return sum(sizes[start:end])
+
+    ends = best_ends(time, places, workers)
+    cuts = [
+        (*inner, 6) for inner in itertools.combinations([1, 3, 4], workers - 1)
+    ]
+    slowest = {
+        cut: max(time(*pair) for pair in itertools.pairwise((0, *cut)))
+        for cut in cuts
+    }
+    assert tuple(ends) in cuts
+    assert slowest[tuple(ends)] == min(slowest.values())
+
+
+def total(costs):
+    return sum(map(sum, costs))
+
+
+@pytest.mark.parametrize("hidden", [(), (1024, 1024)])
+def test_costs_of_a_split_are_those_of_the_real_network(hidden):
+    costs = split(4, 256, hidden, step_ms=1.0, workers=4)
+    forward, backward, _ = costs
+    backprop = step_macs(mlp(rule="backprop"))
+    decoupled = step_macs(mlp(rule="cdni", predictor_units=hidden))
+    assert total(costs) == pytest.approx(decoupled / backprop)
+    assert sum(forward + backward) == pytest.approx(1.0)
+
+
+def test_the_first_layer_needs_no_gradient_of_its_input():
+    forward, backward, _ = split(4, 256, (), step_ms=802.304, workers=4)
+    assert forward[0] == backward[0] == pytest.approx(200.704)
+    assert backward[1] == pytest.approx(2 * forward[1])
+
+
+def test_the_slowest_worker_is_as_fast_as_can_be():
+    forward, backward, _ = split(3, 100, None, step_ms=1.0, workers=2)
+    # 784 x 100 alone against the two small layers together.
+    assert forward[0] == pytest.approx(backward[0])
+    assert len(forward) == 2
+
+
+def test_only_boundaries_have_predictors():
+    *_, predictor = split(6, 64, (), 1.0, workers=3)
+    assert all(predictor[:-1]) and predictor[-1] == 0
+    assert split(6, 64, None, 1.0, workers=3)[2] == [0, 0, 0]

@@ -6,13 +6,25 @@ that `--help` comes at once, and where TensorFlow is missing, too.
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import sys
-import time
+import tempfile
 
-from dni_lesson.experiments import paths
-from dni_lesson.experiments.experiment import ARMS, PLACED, PRESETS, Experiment
+from dni_lesson.experiments.experiment import (
+    ARMS,
+    PLACED,
+    PRESETS,
+    VARIED,
+    Experiment,
+)
 from dni_lesson.terminal import say
+
+REPORTS = (".md", ".html")  # The kinds of reports.
+_HELP = {
+    "data": "digits or mnist",
+    "device": "CPU or GPU (default: a GPU if any)",
+}
 
 
 def main(arguments=None):
@@ -27,9 +39,9 @@ def main(arguments=None):
             say(f"{name:19}{text}")
         return 0
     try:
-        paths.check_out(options.out)
+        check_file("out", options.out, (".csv",), makes_folder=True)
         if options.report:
-            paths.check_report(options.report, options.out)
+            check_file("report", options.report, REPORTS, options.out)
         return _run(options)
     except ImportError as error:
         print(f"The benchmark cannot be loaded: {error}", file=sys.stderr)
@@ -65,15 +77,17 @@ def _parser():
         "MNIST, eight arms, depths 3 to 6, three seeds; forensic: MNIST, how "
         "counting and skipping make an arm look fast (default: quick)",
     )
-    parser.add_argument("--arms", nargs="+", metavar="ARM")
-    parser.add_argument("--data", help="digits or mnist")
-    for name in ("depths", "units", "seeds"):
-        parser.add_argument(f"--{name}", nargs="+", type=int, metavar="N")
-    for name in ("epochs", "batch-size", "rounds", "validation", "refresh"):
-        parser.add_argument(f"--{name}", type=int, metavar="N")
-    parser.add_argument("--learning-rate", type=float, metavar="X")
-    parser.add_argument("--p", nargs="+", type=float, metavar="X")
-    parser.add_argument("--device", help="CPU or GPU (default: a GPU if any)")
+    for field in dataclasses.fields(Experiment):
+        several = field.name in VARIED
+        example = field.default[0] if several else field.default
+        kind = str if example is None else type(example)
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            nargs="+" if several else None,
+            type=kind,
+            metavar={int: "N", float: "X"}.get(kind),
+            help=_HELP.get(field.name),
+        )
     path = pathlib.Path("benchmark.csv")
     parser.add_argument(
         "--out", type=pathlib.Path, default=path, help=f"rows (default: {path})"
@@ -111,22 +125,33 @@ def _run(options):
             "and count: name another file to measure them again"
         )
     data = running.load(experiment)
-    arms = [(group, rest.arms) for group, rest in groups]
-    expected = running.seconds_for(experiment, arms, data)
-    clock = Clock(sum(expected))
-    say(f"about {clock} on this machine")
+    rounds = [experiment.epochs * experiment.rounds - r.done for _, r in groups]
     if options.dry_run:
+        for (group, rest), left in zip(groups, rounds, strict=True):
+            say(f"{group}: {left} rounds of {', '.join(rest.arms)}")
         return 0
-    for number, (group, rest) in enumerate(groups):
-        name = f"group {number + 1}/{len(groups)} {tuple(group)}"
-        on_round = _progress(name, clock, expected[number], experiment, rest)
+    bar = _bar(sum(rounds))
+    for group, rest in groups:
         for rows in running.run_rounds(experiment, group, rest, data):
             results.add(rows)
-            on_round(rows[0]["round"])
+            _advance(bar)
     say(report.markdown(results.frame))
     if options.report:
         report.write(options.report, results.frame)
     return _left(experiment, results, machine)
+
+
+def _bar(rounds):
+    import keras
+
+    return keras.utils.Progbar(rounds, unit_name="round")
+
+
+def _advance(bar):
+    try:
+        bar.add(1)
+    except BrokenPipeError:  # Nobody reads any more: see `say`.
+        say("")
 
 
 def _todo(experiment, results, machine):
@@ -159,10 +184,13 @@ def _experiment(options):
     """
     import tensorflow as tf
 
-    names = [field.name for field in dataclasses.fields(Experiment)]
-    chosen = {name: getattr(options, name) for name in names}
-    given = {name: one for name, one in chosen.items() if one is not None}
-    experiment = Experiment(**{**PRESETS[options.preset], **given})
+    names = {field.name for field in dataclasses.fields(Experiment)}
+    chosen = {
+        name: value
+        for name, value in vars(options).items()
+        if name in names and value is not None
+    }
+    experiment = Experiment(**{**PRESETS[options.preset], **chosen})
     several = len(tf.config.list_physical_devices("GPU")) > 1
     if several and experiment.device == "GPU" and options.arms is None:
         arms = experiment.arms + PLACED
@@ -170,31 +198,42 @@ def _experiment(options):
     return experiment
 
 
-def _progress(name, clock, expected, experiment, rest):
-    """Returns a function that prints what is done of one group."""
-    total = experiment.epochs * experiment.rounds
+def check_file(name, path, suffixes, other=None, makes_folder=False):
+    """Raises `ValueError` unless a file can be written there.
 
-    def on_round(done):
-        clock.advance(expected / (total - rest.done))
-        line = f"{name}, round {done}/{total}, {clock} left"
-        say(f"\r{line:78}", end="\n" if done == total else "")
+    Args:
+        name: String, how the error calls the argument.
+        path: Path of the file; a link is followed.
+        suffixes: Tuple of the endings that its name may have.
+        other: Path of the rows, which must be another file. Default: none.
+        makes_folder: Boolean, whether the writer will make folders that do not
+            exist. Default `False`.
+    """
+    target = pathlib.Path(os.path.realpath(path))
+    folder, received = target.parent, path
+    if makes_folder:
+        folder = next(parent for parent in target.parents if parent.exists())
+    if pathlib.Path(path).suffix not in suffixes:
+        expected = f"a file name that ends with {' or '.join(suffixes)}"
+    elif target.exists() and not target.is_file():
+        expected = "a file"
+    elif target.exists() and not os.access(target, os.R_OK | os.W_OK):
+        expected = "a file that may be read and written"
+    elif not folder.is_dir() and not makes_folder:
+        expected = "a file in a folder that exists"
+    elif other is not None and _is_same(target, other):
+        expected = "another file than that of the rows"
+    else:
+        try:  # Rights, full and read-only disks differ by system.
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as error:
+            expected = "a folder in which files can be made"
+            received = f"{path}: {error.strerror}"
+    raise ValueError(f"`{name}`. Expected {expected}. Received: {received}")
 
-    return on_round
 
-
-class Clock:
-    """Time left, from an estimate that the work done so far corrects."""
-
-    def __init__(self, expected):
-        self._expected, self._done = expected, 0.0
-        self._start = time.perf_counter()
-
-    def advance(self, expected):
-        """Notes that what was expected to take so many seconds is done."""
-        self._done += expected
-
-    def __str__(self):
-        left = self._expected - self._done
-        if self._done:
-            left *= (time.perf_counter() - self._start) / self._done
-        return f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
+def _is_same(target, other):
+    other = pathlib.Path(os.path.realpath(other))
+    both_exist = target.exists() and other.exists()
+    return target.samefile(other) if both_exist else target == other

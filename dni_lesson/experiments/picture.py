@@ -10,10 +10,11 @@ and the seeds of lessons 00 and 04.
 import argparse
 
 from dni_lesson.data import load_digits
-from dni_lesson.experiments.paths import check_file
+from dni_lesson.experiments.command import check_file
 from dni_lesson.monitors import GradientMonitor
 from dni_lesson.networks import RULES, mlp
-from dni_lesson.plots import COLORS
+from dni_lesson.plots import COLORS, looks
+from dni_lesson.plots.style import INK, boundary_shades
 
 import keras
 import matplotlib.ticker as ticker
@@ -24,8 +25,6 @@ from matplotlib.figure import Figure
 
 SEEDS = (0, 1, 2)
 EPOCHS = 20
-_NAMES = {"backprop": "backprop", "cdni": "cDNI", "dni": "DNI"}
-_INK = "#333333"
 
 
 def measure(data, seeds=SEEDS, epochs=EPOCHS, **architecture):
@@ -91,25 +90,26 @@ def draw(accuracy, agreement):
     """
     figure = Figure(figsize=(8, 3.6), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2)
-    for rule in RULES:
+    shown = looks(RULES)
+    for rule, look in shown.items():
         runs = accuracy[accuracy["rule"] == rule]
-        end = _band(left, runs, "accuracy", COLORS[rule])
+        end = _band(left, runs, "accuracy", look.color)
         below = {"backprop": 5, "cdni": -5}.get(rule, 0)  # They end together.
-        text = f"{_NAMES.get(rule, rule)} {end:.1%}"
+        text = f"{look.name} {end:.1%}"
         _label(left, text, end, runs["epoch"].max(), -below)
     left.set_title("Test accuracy: 1,000 digits", loc="left", fontsize=10)
     left.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
     left.set_ylim(0.6, 1)
 
     boundaries = sorted(agreement["boundary"].unique())
-    shades = sns.light_palette(COLORS["cdni"], len(boundaries) + 1)[1:]
-    shown = [("cdni", *pair) for pair in zip(boundaries, shades, strict=True)]
-    shown.append(("dni", boundaries[-1], COLORS["dni"]))
-    for rule, boundary, color in shown:
+    shades = boundary_shades(COLORS["cdni"], len(boundaries))
+    lines = [("cdni", *pair) for pair in zip(boundaries, shades, strict=True)]
+    lines.append(("dni", boundaries[-1], COLORS["dni"]))
+    for rule, boundary, color in lines:
         rows = agreement[agreement["boundary"] == boundary]
         rows = rows[rows["rule"] == rule]
         end = _band(right, rows, "cosine", color)
-        text = f"{_NAMES[rule]}, boundary {boundary}"
+        text = f"{shown[rule].name}, boundary {boundary}"
         _label(right, text, end, rows["epoch"].max())
     right.set_ylim(0, 1)
     right.set_title(
@@ -149,7 +149,7 @@ def _label(axes, text, height, epoch, shift=0):
         textcoords="offset points",
         va="center",
         fontsize=9,
-        color=_INK,
+        color=INK,
         annotation_clip=False,
     )
 

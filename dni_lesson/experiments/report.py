@@ -1,41 +1,62 @@
 """A results file as a page to read: Markdown, or HTML with the figures."""
 
-import html
 import pathlib
 
+from dni_lesson.experiments.command import REPORTS, check_file
+from dni_lesson.experiments.currencies import (
+    GROUPED,
+    LINKS,
+    TARGETS,
+    p_that_gives,
+    rounds,
+    speedup_chain,
+    summary,
+)
 from dni_lesson.experiments.experiment import ARMS
-from dni_lesson.experiments.figures import figures
-from dni_lesson.experiments.paths import check_report
-from dni_lesson.experiments.results import ENVIRONMENT, SETTINGS
-from dni_lesson.experiments.summary import GROUPED, TARGETS, summary
-from dni_lesson.plots.showing import encode
+from dni_lesson.experiments.machine import ENVIRONMENT
+from dni_lesson.experiments.results import SETTINGS
+from dni_lesson.plots import (
+    plot_chain,
+    plot_currencies,
+    plot_speed_against_p,
+)
+from dni_lesson.plots.png import encode
+from dni_lesson.schedules.speed import CLAIM
 
+import mistune
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 TITLE = "Backprop against synthetic gradients: measured"
 NOTE = (
     "Times are medians over rounds in which the arms took turns, in brackets "
     'the quartiles; the columns "x as fast" compare with backprop inside a '
-    "round. Errors are test errors, mean over seeds and 95 % bootstrap "
-    "interval, which for two or three seeds is just their range. Peak memory "
-    "is that of a process that trains the arm alone. Compiling and evaluating "
-    "do not count."
+    "round. Errors are test errors, mean over seeds and, in brackets, the "
+    "lowest and the highest of them. Peak memory is that of a process that "
+    "trains the arm alone. Compiling and evaluating do not count."
 )
+CHAIN_P = 0.2  # The probability of the public notebook.
 # Rows are compared with each other only if they share all of these.
 _SHARED = [
     name
     for name in (*SETTINGS, *ENVIRONMENT)
     if name not in (*GROUPED, "commit")
 ]
-_STYLE = """
-body { font-family: sans-serif; max-width: 80em; margin: 2em auto;
-       padding: 0 1em; line-height: 1.4; }
-table { border-collapse: collapse; }
-th, td { border-bottom: 1px solid #ccc; padding: 0.3em 0.7em;
-         text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-img { max-width: 100%; }
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font-family: sans-serif; max-width: 80em; margin: 2em auto;
+       padding: 0 1em; line-height: 1.4; }}
+table {{ border-collapse: collapse; }}
+th, td {{ border-bottom: 1px solid #ccc; padding: 0.3em 0.7em;
+         text-align: right; white-space: nowrap; }}
+th:first-child, td:first-child {{ text-align: left; }}
+img {{ max-width: 100%; }}
+</style></head>
+<body>
+{body}</body>
+</html>
 """
 
 
@@ -51,48 +72,31 @@ def write(path, frame, targets=TARGETS):
     Raises:
         ValueError: If the path ends otherwise.
     """
-    check_report(path)
+    check_file("report", path, REPORTS)
     form = page if pathlib.Path(path).suffix == ".html" else markdown
     pathlib.Path(path).write_text(form(frame, targets), encoding="utf-8")
 
 
-def markdown(frame, targets=TARGETS):
-    """Returns the report of a results file as Markdown, without figures."""
+def page(frame, targets=TARGETS):
+    """Returns the report as one HTML page that needs no other file."""
+    to_html = mistune.create_markdown(escape=True, plugins=["table"])
+    body = to_html(markdown(frame, targets, with_figures=True))
+    return _PAGE.format(title=TITLE, body=body)
+
+
+def markdown(frame, targets=TARGETS, with_figures=False):
+    """Returns the report of a results file as Markdown."""
     lines = [f"# {TITLE}", "", NOTE]
     for setting, rows in _by_setting(frame):
         lines += ["", setting]
         for title, table in _tables(rows, targets):
             lines += ["", f"## {title}", "", *_markdown_table(table)]
+        for title, figure, text in figures(rows) if with_figures else ():
+            picture = f"![{text}](data:image/png;base64,{encode(figure)})"
+            lines += ["", f"## {title}", "", picture, "", text]
     lines += ["", "## The arms", ""]
     lines += [f"- `{arm}`: {text}." for arm, text in _used(frame)]
     return "\n".join([*lines, ""])
-
-
-def page(frame, targets=TARGETS):
-    """Returns the report as one HTML page that needs no other file."""
-    parts = [_tag("h1", TITLE), _tag("p", NOTE)]
-    for setting, rows in _by_setting(frame):
-        parts.append(_tag("p", setting))
-        for title, table in _tables(rows, targets):
-            parts.append(_tag("h2", title))
-            parts.append(table.to_html(index=False, border=0))
-        for title, figure, alt in figures(rows):
-            source = f"data:image/png;base64,{encode(figure)}"
-            parts.append(_tag("h2", title))
-            parts.append(f'<img alt="{html.escape(alt)}" src="{source}">')
-            parts.append(_tag("p", alt))
-    arms = [f"{arm}: {text}." for arm, text in _used(frame)]
-    parts += [_tag("h2", "The arms"), *(_tag("p", line) for line in arms)]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
-        f"{_tag('title', TITLE)}<style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(parts)
-        + "\n</body>\n</html>\n"
-    )
-
-
-def _tag(name, text):
-    return f"<{name}>{html.escape(text)}</{name}>"
 
 
 def _used(frame):
@@ -148,3 +152,69 @@ def _markdown_table(table):
 
 def _number(value, digits=2):
     return "-" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def figures(frame):
+    """Yields title, figure and description of what the rows allow.
+
+    Always the error in three currencies, for each depth, width and `p`; where
+    `stochastic` was measured at several `p`, its speed against `p`; where the
+    arms of `speedup_chain` were measured, the chain.
+
+    Args:
+        frame: Rows of `Results` that share their settings.
+    """
+    for (depth, units, p), rows in rounds(frame).groupby(GROUPED):
+        name = f"{depth} layers of {units} units, p = {p:g}"
+        yield _currencies(rows, name)
+    for (depth, units), rows in frame.groupby(["depth", "units"]):
+        name = f"{depth} layers of {units} units"
+        stochastic = rounds(rows).query("arm == 'stochastic'")
+        if stochastic["p"].nunique() > 1:
+            yield _against_p(stochastic, name)
+        try:
+            chain = speedup_chain(rows, CHAIN_P)
+        except ValueError:  # An arm or a probability was not measured.
+            continue
+        yield _chain(chain, name)
+
+
+def _currencies(rows, name):
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    plot_currencies(rows, axes=figure.subplots(1, 3, sharey=True))
+    return (
+        f"Test error in three currencies: {name}",
+        figure,
+        "The same runs against iterations, layer-updates and seconds; lines "
+        "are means over seeds, bands reach from the best to the worst.",
+    )
+
+
+def _against_p(rows, name):
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    speeds = rows.groupby("p")["per_iteration"].median()
+    crossing = p_that_gives(CLAIM, speeds.index, speeds)
+    plot_speed_against_p(rows, crossing, figure.subplots())
+    place = "nowhere here" if np.isnan(crossing) else f"at p = {crossing:.2f}"
+    return (
+        f"Speed of stochastic updates: {name}",
+        figure,
+        "Speed per iteration and per layer-update against the probability p, "
+        f"as multiples of backprop's; {CLAIM:g} times as fast {place}.",
+    )
+
+
+def _chain(chain, name):
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    names = [LINKS[link] for link in chain["link"]]
+    columns = chain["measured"], chain["counted"]
+    plot_chain(names, *columns, ax=figure.subplots())
+    words = ", ".join(
+        f"{link} {speed:.2f}"
+        for link, speed in zip(chain["link"], chain["measured"], strict=True)
+    )
+    return (
+        f"How a speed-up per iteration is put together: {name}",
+        figure,
+        f"The speed-up after each change, p = {CHAIN_P:g}: {words}.",
+    )

@@ -1,7 +1,9 @@
 """The rows of the benchmark: a round of an arm each, run by run."""
 
 import collections
+import dataclasses
 import math
+import operator
 import uuid
 from typing import NamedTuple
 
@@ -10,29 +12,31 @@ from dni_lesson.experiments.experiment import (
     DATA,
     DEVICES,
     LIMITS,
+    VARIED,
+    Experiment,
     Group,
 )
 from dni_lesson.experiments.machine import ENVIRONMENT
-from dni_lesson.experiments.store import Column, ResultsError, Store
-
-__all__ = ["COLUMNS", "ENVIRONMENT", "SETTINGS", "Results", "ResultsError"]
+from dni_lesson.experiments.store import Column, Store
 
 _ABOVE_ZERO = math.ulp(0.0)
-GROUP = {
-    "depth": Column(int, *LIMITS["depths"]),
-    "units": Column(int, *LIMITS["units"]),
+_COLUMNS = {
+    **{name: Column(int, *limits) for name, limits in LIMITS.items()},
     "p": Column(float, _ABOVE_ZERO, 1),
-    "seed": Column(int, *LIMITS["seeds"]),
+    "learning_rate": Column(float, _ABOVE_ZERO),
+    "data": Column(choices=DATA),
+    "device": Column(choices=DEVICES),
+}
+GROUP = {
+    "depth": _COLUMNS["depths"],
+    "units": _COLUMNS["units"],
+    "p": _COLUMNS["p"],
+    "seed": _COLUMNS["seeds"],
 }
 SETTINGS = {
-    "data": Column(choices=DATA),
-    "epochs": Column(int, *LIMITS["epochs"]),
-    "batch_size": Column(int, *LIMITS["batch_size"]),
-    "rounds": Column(int, *LIMITS["rounds"]),
-    "validation": Column(int, *LIMITS["validation"]),
-    "learning_rate": Column(float, _ABOVE_ZERO),
-    "refresh": Column(int, *LIMITS["refresh"]),
-    "device": Column(choices=DEVICES),
+    field.name: _COLUMNS[field.name]
+    for field in dataclasses.fields(Experiment)
+    if field.name not in VARIED
 }
 MEASURED = {
     "round": Column(int, 1),
@@ -54,12 +58,9 @@ COLUMNS = {
 }
 # Runs that the report would not compare are different runs; it would compare
 # those of two commits.
-CELL = [
-    "arm",
-    *Group._fields,
-    *SETTINGS,
-    *(name for name in ENVIRONMENT if name != "commit"),
-]
+CELL = ["arm", *Group._fields, *SETTINGS, *ENVIRONMENT]
+CELL.remove("commit")
+_cell = operator.itemgetter(*CELL)
 
 
 class Rest(NamedTuple):
@@ -69,13 +70,11 @@ class Rest(NamedTuple):
         run: String, the run's name.
         done: Integer, the rounds that are there.
         arms: Tuple of the arms that have come as far and take turns.
-        unweighed: Tuple of those whose memory is not known yet.
     """
 
     run: str
     done: int
     arms: tuple
-    unweighed: tuple
 
 
 class Results(Store):
@@ -102,13 +101,11 @@ class Results(Store):
 
     @property
     def frame(self):
-        reached = collections.Counter(map(_cell, self.rows))
-        whole = [
-            row
-            for row in self.rows
-            if reached[_cell(row)] == row["epochs"] * row["rounds"]
-        ]
-        return self.frame_of(whole)
+        rows = self.rows
+        reached = collections.Counter(map(_cell, rows))
+        return self.table(
+            [row for row in rows if reached[_cell(row)] == _total(row)]
+        )
 
     def rest(self, experiment, group, machine):
         """Returns what is still to be run of a group, a list of `Rest`s.
@@ -126,7 +123,7 @@ class Results(Store):
         wanted = self.as_read(wanted).items()
         there = collections.defaultdict(list)
         for row in self.rows:
-            if all(row[name] == value for name, value in wanted):
+            if wanted <= row.items():
                 there[row["arm"]].append(row)
         new, parts = uuid.uuid4().hex[:12], collections.defaultdict(list)
         for arm in experiment.arms:
@@ -134,13 +131,7 @@ class Results(Store):
             if len(there[arm]) < experiment.epochs * experiment.rounds:
                 parts[run, len(there[arm])].append(arm)
         return [
-            Rest(
-                run,
-                done,
-                tuple(arms),
-                tuple(arm for arm in arms if not _is_weighed(there[arm])),
-            )
-            for (run, done), arms in parts.items()
+            Rest(run, done, tuple(arms)) for (run, done), arms in parts.items()
         ]
 
     def new_rows(self, there, rows):
@@ -158,19 +149,15 @@ class Results(Store):
         for row in rows:
             cell = _cell(row)
             reached[cell] += 1
-            expected = row["epochs"] * row["rounds"]
-            if row["round"] != reached[cell] or row["round"] > expected:
+            if row["round"] != reached[cell] or row["round"] > _total(row):
                 raise self.damage(
-                    f"round {row['round']} of {expected} as number "
+                    f"round {row['round']} of {_total(row)} as number "
                     f"{reached[cell]} of {cell[:5]}"
                 )
             if runs.setdefault(cell, row["run"]) != row["run"]:
                 raise self.damage(f"two runs of {cell[:5]}")
 
 
-def _cell(row):
-    return tuple(row[name] for name in CELL)
-
-
-def _is_weighed(rows):
-    return any(row["peak_mib"] is not None for row in rows)
+def _total(row):
+    """Returns how many rounds a run has in all."""
+    return row["epochs"] * row["rounds"]

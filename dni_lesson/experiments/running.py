@@ -1,22 +1,17 @@
 """Runs the arms of a group in turn and measures them."""
 
-import functools
 import itertools
 import time
 import uuid
 
 from dni_lesson.data import load_digits, load_mnist
 from dni_lesson.experiments.lineup import make_arm
-from dni_lesson.experiments.machine import environment
-from dni_lesson.experiments.memory import peak_mib
+from dni_lesson.experiments.machine import environment, peak_mib
 from dni_lesson.experiments.results import Rest
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-# Seconds on two cores, for the estimate alone.
-_COMPILING, _STARTING, _EVALUATING = 4.0, 8.0, 0.1
 
 
 def load(experiment):
@@ -44,46 +39,6 @@ def load(experiment):
     }
 
 
-def seconds_for(experiment, groups, data):
-    """Returns rough estimates of the seconds that groups take.
-
-    Args:
-        experiment: `Experiment`.
-        groups: List of pairs, a `Group` and its arms, in their order.
-        data: Dict, from `load`.
-    """
-    examples = experiment.epochs * len(data["train"][0])
-    evaluated = experiment.epochs * experiment.rounds
-    found, known = [], set()
-    for group, arms in groups:
-        macs = sum(make_arm(name, experiment, group).macs for name in arms)
-        shapes = {(name, group.depth, group.units) for name in arms}
-        found.append(
-            macs * examples / _macs_per_second()
-            + (_COMPILING + _EVALUATING * evaluated) * len(arms)
-            + _STARTING * len(shapes - known)  # Memory is measured once.
-        )
-        known |= shapes
-    return found
-
-
-@functools.cache
-def _macs_per_second():
-    """Returns what products of the size of a layer reach on this machine."""
-    a = b = tf.eye(256)
-
-    @tf.function
-    def multiply(b):
-        for _ in range(50):  # Each needs the one before: none can be left out.
-            b = tf.matmul(a, b)
-        return b
-
-    multiply(b)
-    start = time.perf_counter()
-    multiply(b).numpy()
-    return 50 * 256**3 / (time.perf_counter() - start)
-
-
 def run_group(experiment, group, arms, data):
     """Trains the arms in turn and returns the rows of all their rounds.
 
@@ -96,7 +51,7 @@ def run_group(experiment, group, arms, data):
     Returns:
         List of dicts with the keys `COLUMNS` of the results.
     """
-    rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms), tuple(arms))
+    rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms))
     return [*itertools.chain(*run_rounds(experiment, group, rest, data))]
 
 
@@ -145,9 +100,11 @@ def _run_rounds(experiment, group, rest, data):
             "peak_mib": None,
             **machine,
         }
-    weighings = np.array_split(rest.unweighed, len(rounds) - rest.done)
     steps = 0
     for number, batches in enumerate(rounds, 1):
+        if number == len(rounds):  # Seconds for each: not before the first.
+            for name in arms:
+                shared[name]["peak_mib"] = _weigh(name, experiment, group)
         turn = number % len(arms)
         measured = {}
         for name in (*arms[turn:], *arms[:turn]):
@@ -156,9 +113,6 @@ def _run_rounds(experiment, group, rest, data):
         steps += len(batches)
         if number <= rest.done:
             continue
-        # Takes a process and seconds: not all before the first rows are there.
-        for name in weighings[number - rest.done - 1].tolist():
-            shared[name]["peak_mib"] = _weigh(name, experiment, group)
         yield [
             {
                 **shared[name],

@@ -1,4 +1,4 @@
-"""Rows in a file: nothing lost, nothing counted twice, nothing overwritten.
+"""Files of rows: nothing lost, nothing counted twice, nothing overwritten.
 
 Every table of measurements in this repository is kept by a `Store`. Whatever
 is asked or added takes the way through the file's text, so that a row which is
@@ -52,23 +52,21 @@ class Column:
             return f"a number from {self.least:g} to {self.most:g}"
         return f"one of {', '.join(self.choices)}" if self.choices else "a line"
 
-    def value(self, text):
-        """Returns what a field stands for, or raises `ValueError`."""
+    def value(self, value):
+        """Returns a value as its field will be read, or raises `ValueError`."""
+        text = "" if value is None else str(value)
         if not text and self.optional:
             return "" if self.kind is str else None
         value = self.kind(text)
-        if self.kind is str:
-            is_line = bool(text) and len(text.splitlines()) == 1
-            known = self.choices is None or text in self.choices
+        if self.choices is not None:
+            is_allowed = text in self.choices
+        elif self.kind is str:
+            is_allowed = len(text.splitlines()) == 1
         else:
-            is_line, known = True, self.least <= value <= self.most
-        if not (is_line and known):  # NaN is not known either.
+            is_allowed = self.least <= value <= self.most  # NaN is not.
+        if not is_allowed:
             raise ValueError(text)
         return value
-
-    def convert(self, value):
-        """Returns a value as it will be read again, or raises `ValueError`."""
-        return self.value("" if value is None else str(value))
 
 
 class Store:
@@ -96,29 +94,22 @@ class Store:
     def __init__(self, path, columns, key):
         self.path = pathlib.Path(path)
         self.columns, self.key = columns, list(key)
-        self._rows = self._read()[1]
+        self._read()  # A damaged file is refused at once.
 
     @property
     def rows(self):
-        """The rows when the file was last looked at, a list of dicts."""
-        return list(self._rows)
+        """The rows that are in the file now, a list of dicts."""
+        return self._read()[1]
 
-    def table(self):
-        """Returns the rows that are there now as a `pandas.DataFrame`."""
-        self._rows = self._read()[1]
-        return self.frame_of(self._rows)
-
-    def frame_of(self, rows):
+    def table(self, rows=None):
+        """Returns rows, by default all, as a `pandas.DataFrame`."""
+        rows = self.rows if rows is None else rows
         return pd.DataFrame(rows, columns=list(self.columns))
 
     def has(self, **values):
         """Returns whether there is a row with these values now."""
-        self._rows = self._read()[1]
-        wanted = self.as_read(values)
-        return any(
-            all(row[name] == value for name, value in wanted.items())
-            for row in self._rows
-        )
+        wanted = self.as_read(values).items()
+        return any(wanted <= row.items() for row in self.rows)
 
     def as_read(self, values):
         """Returns a dict of values as they are after reading them again.
@@ -126,16 +117,16 @@ class Store:
         Raises:
             ValueError: If one cannot stand in its column.
         """
-        found = {}
+        read = {}
         for name, value in values.items():
             try:
-                found[name] = self.columns[name].convert(value)
+                read[name] = self.columns[name].value(value)
             except ValueError:
                 raise ValueError(
                     f"`{name}`. Expected {self.columns[name]}. "
                     f"Received: {name}={value!r}"
                 ) from None
-        return found
+        return read
 
     def add(self, rows):
         """Appends rows, all of them or none.
@@ -161,35 +152,28 @@ class Store:
             new = self.new_rows(there, rows)
             self.check_rows(there + new)
             if new:
-                _replace(
-                    target, (text or _line(self.columns)) + self._text(new)
-                )
-        self._rows = there + new
+                lines = [_line(row.values()) for row in new]
+                text = text or _line(self.columns)
+                _replace(target, text + "".join(lines))
 
     def new_rows(self, there, rows):
         """Returns those of `rows` that are not among the rows `there`, once."""
-        found = {self._key_of(row): row for row in reversed(rows)}
+        by_key = {self._key_of(row): row for row in reversed(rows)}
         for row in there:
-            found.pop(self._key_of(row), None)
-        return list(found.values())[::-1]
+            by_key.pop(self._key_of(row), None)
+        return list(by_key.values())[::-1]
 
     def check_rows(self, rows):
         """Raises an error of `damage` if rows do not fit with one another."""
 
-    def damage(self, found):
+    def damage(self, received):
         return ResultsError(
             f"{self.path}. Expected whole rows of measurements. Received: "
-            f"{found}. The file is left as it is: repair it, or name another"
+            f"{received}. The file is left as it is: repair it, or name another"
         )
 
     def _key_of(self, row):
         return tuple(row[name] for name in self.key)
-
-    def _text(self, rows):
-        return "".join(
-            _line("" if value is None else value for value in row.values())
-            for row in rows
-        )
 
     def _read(self):
         """Returns the whole lines of the file, a string, and their rows."""
@@ -247,16 +231,14 @@ class Store:
                 f"{len(fields)} fields instead of {len(self.columns)} in line "
                 f"{number}"
             )
-        row = {}
-        for (name, column), text in zip(
-            self.columns.items(), fields, strict=True
-        ):
+        row = dict(zip(self.columns, fields, strict=True))
+        for name, text in row.items():
             try:
-                row[name] = column.value(text)
+                row[name] = self.columns[name].value(text)
             except ValueError:
                 raise self.damage(
-                    f"{text!r} as {name} in line {number}, where {column} "
-                    "should stand"
+                    f"{text!r} as {name} in line {number}, where "
+                    f"{self.columns[name]} should stand"
                 ) from None
         return row
 
@@ -274,7 +256,10 @@ def _replace(target, text):
         with open(beside, "w", encoding="utf-8", newline="") as file:
             if target.exists():
                 shutil.copymode(target, beside)
-                _copy_owner(target, beside)
+                owner = target.stat()
+                # Windows has no owners, and only root gives files away.
+                with contextlib.suppress(AttributeError, PermissionError):
+                    os.chown(beside, owner.st_uid, owner.st_gid)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -282,11 +267,3 @@ def _replace(target, text):
     finally:
         with contextlib.suppress(FileNotFoundError):
             beside.unlink()
-
-
-def _copy_owner(source, target):
-    """Only root can, and only root's files would change hands without it."""
-    if hasattr(os, "chown"):
-        there = source.stat()
-        with contextlib.suppress(PermissionError):
-            os.chown(target, there.st_uid, there.st_gid)

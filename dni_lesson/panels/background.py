@@ -1,16 +1,20 @@
-"""Training in the background that can be paused, stepped and stopped.
+"""Training, or a film, in the background: paused, stepped and stopped.
 
 A panel stays alive only if nothing trains in the thread that answers its
 buttons. Training is written as a generator that yields where it may be looked
 at; `Background` runs through it in one daemon thread, or in the calling thread
-where a test or a lesson wants to wait for the end.
+where a test or a lesson wants to wait for the end. A `Player` moves a slider in
+this way: what the slider changes becomes a film.
 """
 
 import contextlib
 import math
 import threading
 
+from dni_lesson.panels.panel import button
+
 THREAD = "dni-training"  # The name of the thread that trains.
+_SECONDS_BETWEEN_STEPS = 0.1  # Of a film.
 
 
 class Background:
@@ -42,12 +46,12 @@ class Background:
         self._work, self._on_change = work, on_change
         self._stopping = threading.Event()
         self._gate = threading.Condition()
-        self._left = math.inf  # Good places to pass before it pauses.
+        self._places = math.inf  # Good places to pass before it pauses.
         self._thread = None
 
     @classmethod
     def stop_latest(cls):
-        """Asks the one that began last for its end, if there is one."""
+        """Asks the one that began last to end, if there is one."""
         if cls._latest is not None:
             cls._latest.stop()
 
@@ -68,19 +72,19 @@ class Background:
         if blocking:
             self._run(before)
 
-    def go(self, items=math.inf):
-        """Goes on until `items` more good places to pause."""
+    def go(self, places=math.inf):
+        """Goes on, and pauses after so many good places to pause."""
         with self._gate:
-            self._left, self.state = items, "running"
+            self._places, self.state = places, "running"
             self._gate.notify_all()
 
     def pause(self):
         """Pauses at the next good place."""
         with self._gate:
-            self._left = 0
+            self._places = 0
 
     def stop(self):
-        """Asks for the end and returns at once."""
+        """Asks it to end and returns at once."""
         with self._gate:
             self._stopping.set()
             self._gate.notify_all()
@@ -113,12 +117,85 @@ class Background:
 
     def _pause_if_due(self):
         with self._gate:
-            self._left -= 1
-            if self._left > 0 or self._stopping.is_set():
+            self._places -= 1
+            if self._places > 0 or self._stopping.is_set():
                 return
             self.state = "paused"
         self._on_change(self)
         with self._gate:
             self._gate.wait_for(
-                lambda: self._left > 0 or self._stopping.is_set()
+                lambda: self._places > 0 or self._stopping.is_set()
             )
+
+
+class Player:
+    """Run, Step and Reset for a slider.
+
+    Run moves it to its end, or from its end once more from the beginning, in
+    the thread in which panels train: one film or race at a time. The buttons
+    call the methods of the same names.
+
+    Args:
+        slider: An `ipywidgets` slider with `min`, `max` and `step`.
+
+    Attributes:
+        buttons: Dict of the widgets, by name.
+    """
+
+    def __init__(self, slider):
+        self._slider, self._film = slider, None
+        acts = (self._run_or_pause, self.step, self.reset)
+        names = ("Run", "Step", "Reset")
+        self.buttons = dict(zip(names, map(button, names, acts), strict=True))
+
+    def run(self, blocking=False):
+        """Moves the slider to its end.
+
+        Args:
+            blocking: Boolean, whether to return at the end. Default `False`.
+        """
+        self.pause()
+        self._film = Background(self._play, self._on_change)
+        self.buttons["Run"].description = "Pause"
+        self._film.start(blocking)
+
+    def pause(self):
+        """Leaves the slider where it is now."""
+        if self._film is not None:
+            self._film.stop()
+
+    def step(self):
+        """Moves the slider by one step and leaves it there."""
+        self.pause()
+        self._move()
+
+    def reset(self):
+        """Moves the slider to its beginning and leaves it there."""
+        self.pause()
+        self._slider.value = self._slider.min
+
+    def join(self, timeout=None):
+        """Waits for the end of the film; returns whether it has ended."""
+        return self._film is None or self._film.join(timeout)
+
+    def _run_or_pause(self):
+        if self._film is not None and self._film.state == "running":
+            self.pause()
+        else:
+            self.run()
+
+    def _play(self, stop):
+        if self._slider.value == self._slider.max:
+            self._slider.value = self._slider.min
+        while not stop.wait(_SECONDS_BETWEEN_STEPS) and self._move():
+            yield True
+
+    def _move(self):
+        """Returns whether there was room for a step."""
+        before = self._slider.value
+        self._slider.value = min(before + self._slider.step, self._slider.max)
+        return self._slider.value != before
+
+    def _on_change(self, film):
+        if film is self._film and film.state != "running":
+            self.buttons["Run"].description = "Run"

@@ -3,12 +3,11 @@
 import functools
 
 from dni_lesson.experiments.counting import count
-from dni_lesson.experiments.summary import rounds
-from dni_lesson.panels.controls import choices, slider
-from dni_lesson.panels.panel import Explorer
+from dni_lesson.experiments.currencies import rounds
+from dni_lesson.panels.panel import Explorer, choices, slider
 from dni_lesson.plots import COLORS
-from dni_lesson.plots.speedup import mark_claim, ratio_axis, write_beside
-from dni_lesson.schedules.speed import CLAIM
+from dni_lesson.plots.style import ratio_axis, write_beside
+from dni_lesson.schedules import CLAIM
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,10 +22,10 @@ _WIDTHS = (64, 128, 256, 512, 1024)
 
 
 class ClaimPanel(Explorer):
-    """Shows how fast cDNI is if one counts it in this way or that.
+    """Shows how fast cDNI is, counted in four ways.
 
     Bars are counts of multiply-accumulates, for any setting; ticks across them
-    are measured speeds, where the rows hold the setting.
+    are measured speeds, for settings that the rows hold.
 
     Args:
         frame: Rows of the benchmark's `Results`. Default: none.
@@ -38,10 +37,10 @@ class ClaimPanel(Explorer):
     """
 
     def __init__(self, frame=None):
-        measured = {} if frame is None else _measured(frame)
+        rows = {} if frame is None else _median_speeds(frame)
         super().__init__(
             "ClaimPanel: the speed-up, counted in four ways",
-            functools.partial(claim, measured),
+            functools.partial(claim, rows),
             {
                 "p": slider("probability p", 0.05, 1.0, 0.2, step=0.05),
                 "depth": slider("layers", 3, 8, 4),
@@ -52,12 +51,13 @@ class ClaimPanel(Explorer):
         )
 
 
-def claim(measured, p, depth, units, predictor, workers):
+def claim(rows, p, depth, units, predictor, workers):
     """Draws the four counts as bars around 1, on a logarithmic axis.
 
     Args:
-        measured: Dict from `(depth, units, p, arm)` to a pair: the speed per
-            iteration and per layer-update, as multiples of backprop's.
+        rows: Dict from `(depth, units, p, arm)` to a pair of floats, measured:
+            the speed per iteration and per layer-update, as multiples of
+            backprop's.
         p: Float in (0, 1], the probability that a layer is updated.
         depth: Integer >= 2, weight layers.
         units: Integer >= 1, the width of the hidden layers.
@@ -69,13 +69,15 @@ def claim(measured, p, depth, units, predictor, workers):
     """
     p = round(p, 2)
     counts = count(p, depth, units, _PREDICTORS[predictor], workers)
-    seen = _seen(measured, p, depth, units) if predictor == "linear" else {}
+    # The cDNI of the benchmark has linear predictors.
+    is_measured = predictor == "linear"
+    measured = _measured(rows, p, depth, units) if is_measured else {}
     figure = Figure(figsize=(9, 3), layout="constrained")
-    _draw(figure.subplots(), counts, seen, workers)
-    return figure, _say(counts, seen, p, depth, workers)
+    _draw(figure.subplots(), counts, measured, workers)
+    return figure, _say(counts, measured, p, depth, workers)
 
 
-def _measured(frame):
+def _median_speeds(frame):
     keys = ["depth", "units", "p", "arm"]
     columns = ["per_iteration", "per_update"]
     medians = rounds(frame).groupby(keys)[columns].median()
@@ -85,22 +87,22 @@ def _measured(frame):
     }
 
 
-def _seen(measured, p, depth, units):
-    """Returns what was measured, by field of `Counts`."""
-    found = {}
-    if speeds := measured.get((depth, units, p, "stochastic")):
-        found["per_iteration"], found["per_update"] = speeds
+def _measured(rows, p, depth, units):
+    """Returns the measured speeds of a setting, by field of `Counts`."""
+    measured = {}
+    if speeds := rows.get((depth, units, p, "stochastic")):
+        measured["per_iteration"], measured["per_update"] = speeds
     one_call = [
-        speeds[0]
-        for (d, u, _, arm), speeds in measured.items()
+        per_iteration
+        for (d, u, _, arm), (per_iteration, _) in rows.items()
         if (d, u, arm) == (depth, units, "cdni")
     ]
     if one_call:
-        found["one_call"] = float(np.median(one_call))
-    return found
+        measured["one_call"] = float(np.median(one_call))
+    return measured
 
 
-def _draw(ax, counts, seen, workers):
+def _draw(ax, counts, measured, workers):
     names = {
         "per_iteration": "stochastic updates,\nper iteration",
         "per_update": "stochastic updates,\nper layer-update",
@@ -113,23 +115,23 @@ def _draw(ax, counts, seen, workers):
     ax.barh(rows, np.subtract(values, 1), left=1, height=0.6, color=colors)
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
         write_beside(ax, row, f"{value:.2f} x")
-        if name in seen:
-            ax.vlines(seen[name], row - 0.4, row + 0.4, color="black", lw=2)
+        if name in measured:
+            ends = row - 0.4, row + 0.4
+            ax.vlines(measured[name], *ends, color="black", lw=2)
     ax.set_yticks(rows, names.values())
     ax.invert_yaxis()
-    ratio_axis(ax, "x", [*values, *seen.values(), 0.2])
     ax.axvline(1, color="black", linewidth=0.8)
-    mark_claim(ax, "x")
+    ratio_axis(ax, "x", [*values, *measured.values(), 0.2])
     ax.set_xlabel("times as fast as backprop; black ticks: measured")
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _say(counts, seen, p, depth, workers):
+def _say(counts, measured, p, depth, workers):
     def speed(name):
-        value = f"{getattr(counts, name):.2f} times as fast as backprop"
-        return value + (
-            f" (measured: {seen[name]:.2f})" if name in seen else ""
-        )
+        words = f"{getattr(counts, name):.2f} times as fast as backprop"
+        if name in measured:
+            words += f" (measured: {measured[name]:.2f})"
+        return words
 
     needed = (
         "no number of workers is enough, however the layers are shared out"

@@ -1,8 +1,7 @@
-"""True against synthetic gradients, as recorded while a network trained."""
+"""Recorded gradients, true against synthetic: the panel of lesson 04."""
 
 from dni_lesson.monitors import agreement
-from dni_lesson.panels.controls import button, choices, dropdown
-from dni_lesson.panels.panel import Explorer
+from dni_lesson.panels.panel import Explorer, button, choices, dropdown
 from dni_lesson.plots import COLORS, plot_gradient_pair
 
 import numpy as np
@@ -17,9 +16,9 @@ class GradientPanel(Explorer):
     Args:
         records: Dict from rule to a dict from training step to the list of
             `BoundaryGradient` recorded then, as `boundary_gradients` returns
-            it. All rules with the same steps and boundaries. Or, for training
-            that goes on, a function that returns such a dict, perhaps empty: a
-            button then looks at it again.
+            it. All rules have the same steps and boundaries. While training
+            goes on: a function that returns what there is so far, perhaps an
+            empty dict; the panel then has a button to look again.
         rule: String, the rule shown first. Default: the first.
         boundary: Integer, the boundary shown first. Default: the last.
         step: Integer, the step shown first. Default: the middle one.
@@ -33,7 +32,7 @@ class GradientPanel(Explorer):
         self._read = records if is_live else lambda: records
         if not is_live:
             _check(records)
-        rules, boundaries, steps = _keys(self._read())
+        rules, boundaries, steps = _choices(self._read())
         again = [button("Look again", self.look_again)] if is_live else []
         super().__init__(
             "Gradient panel: true against synthetic",
@@ -53,19 +52,18 @@ class GradientPanel(Explorer):
         )
 
     def look_again(self):
-        """Shows the newest of the records that have come in."""
-        rules, boundaries, steps = _keys(self._read())
-        news = {"rule": rules, "boundary": boundaries, "step": steps}
+        """Shows the newest of the records that there are by now."""
+        rules, boundaries, steps = _choices(self._read())
+        lists = {"rule": rules, "boundary": boundaries, "step": steps}
         with self.hold():
-            for name, options in news.items():
+            for name, options in lists.items():
                 control, before = self.controls[name], self.controls[name].value
                 control.options = options
                 control.value = before if before in options else options[-1]
             self.controls["step"].value = steps[-1]
 
     def _draw_one(self, rule, boundary, step):
-        row = self._read().get(rule, {}).get(step, [])
-        for gradient in row:
+        for gradient in self._read().get(rule, {}).get(step, []):
             if gradient.boundary == boundary:
                 return gradient_pair(rule, step, gradient)
         raise ValueError(
@@ -75,36 +73,39 @@ class GradientPanel(Explorer):
 
 
 def _check(records):
-    keys = {
-        tuple((s, g.boundary) for s, row in run.items() for g in row)
+    places = {
+        tuple((step, g.boundary) for step, row in run.items() for g in row)
         for run in records.values()
     }
-    if len(keys) != 1 or not next(iter(keys)):
+    if len(places) != 1 or not next(iter(places)):
         raise ValueError(
             "`records`. Expected the same steps and boundaries for every "
-            f"rule, at least one. Received: {len(keys)} different sets"
+            f"rule, at least one. Received: {len(places)} different sets"
         )
 
 
-def _keys(records):
+def _choices(records):
     """Returns the rules, boundaries and steps that can be chosen."""
     # Copies, as training may add to them in its thread.
     runs = {rule: dict(run) for rule, run in dict(records).items() if run}
     if not runs:
         return ["none yet"], [1], [0]
-    rows = [run.values() for run in runs.values()]
-    boundaries = {g.boundary for run in rows for row in run for g in row}
-    steps = set.union(*map(set, runs.values()))
+    rows = [row for run in runs.values() for row in run.values()]
+    boundaries = {gradient.boundary for row in rows for gradient in row}
+    steps = set().union(*runs.values())
     return list(runs), sorted(boundaries), sorted(steps)
 
 
 def gradient_pair(rule, step, gradient):
-    """Returns the figure and its words for one boundary at one moment.
+    """Draws the two gradients of one boundary at one moment.
 
     Args:
         rule: String, for the title.
         step: Integer, training steps so far, for the title.
         gradient: `BoundaryGradient`.
+
+    Returns:
+        `(figure, words)`.
     """
     boundary, true, synthetic = gradient
     figure = Figure(figsize=(9, 3.3), layout="constrained")
@@ -196,13 +197,12 @@ def _in_words(boundary, measures):
         0.1: "weakly the same direction",
         -1.0: "hardly any common direction",
     }
-    direction = next(
-        t for low, t in levels.items() if measures["cosine"] >= low
-    )
+    cosine = measures["cosine"]
+    direction = next(text for low, text in levels.items() if cosine >= low)
     error = measures["relative_error"]
     verdict = "better" if error < 1 else "no better"
     return (
-        f"At boundary {boundary} the cosine is {measures['cosine']:.2f}: "
+        f"At boundary {boundary} the cosine is {cosine:.2f}: "
         f"{direction}. {measures['sign_agreement']:.0%} of the signs agree; "
         "half would be chance. The synthetic gradient is "
         f"{measures['norm_ratio']:.2f} times as long as the true one. The "

@@ -3,10 +3,13 @@
 import math
 
 from dni_lesson import plots
-from dni_lesson.panels.controls import slider
-from dni_lesson.panels.panel import Explorer
-from dni_lesson.schedules.speed import idle_fraction, staleness, step_time
-from dni_lesson.schedules.timetable import timetable
+from dni_lesson.panels.panel import Explorer, slider
+from dni_lesson.schedules import (
+    idle_fraction,
+    staleness,
+    step_time,
+    timetable,
+)
 
 from matplotlib.figure import Figure
 
@@ -89,8 +92,8 @@ def _draw(runs, end, modules):
     figure = Figure(figsize=(8, 2.4 + 0.75 * modules), layout="constrained")
     axes = figure.subplots(len(runs), sharex=True)
     for ax, (name, events) in zip(axes, runs.items(), strict=True):
-        drawn = [event for event in events if event.start < end]
-        plots.plot_timetable(drawn, ax, end, legend=False)
+        shown = [event for event in events if event.start < end]
+        plots.plot_timetable(shown, ax, end, legend=False)
         ax.set_title(name, loc="left", fontsize=10)
         ax.label_outer()
     axes[-1].set_xlabel("time, in forward passes of one module")

@@ -2,7 +2,8 @@
 
 Pictures are drawn with `matplotlib.figure.Figure` on Agg, away from pyplot, and
 sent as PNG to an image widget: drawing then works from any thread, leaves no
-open figures behind and prints nothing into the cell.
+open figures behind and prints nothing into the cell. Controls have a label, one
+width, and stand in columns.
 """
 
 import base64
@@ -11,8 +12,7 @@ import html
 import io
 import threading
 
-from dni_lesson.panels.controls import grid, row, stack
-from dni_lesson.plots.describing import png_metadata
+from dni_lesson.plots.png import png_metadata
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,6 +20,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imsave
 
 _DPI = 100
+# JupyterLab leaves a notebook about 590 px on a screen of 1024: one column.
+_COLUMN = "330px"
 
 
 class Panel(widgets.VBox):
@@ -89,7 +91,7 @@ class Explorer(Panel):
         name: String, what the panel is.
         draw: Pure function from the controls' values, by keyword, to a figure
             and its text twin.
-        controls: Dict from argument name of `draw` to widget.
+        controls: Dict from argument name of `draw` to a widget with a value.
         buttons: Buttons between the controls and the picture. Default: none.
 
     Attributes:
@@ -98,9 +100,9 @@ class Explorer(Panel):
 
     def __init__(self, name, draw, controls, buttons=()):
         super().__init__(name, [grid(controls.values()), row(buttons)])
-        self._draw, self.controls, self._held = draw, controls, False
+        self._draw, self.controls, self._waits = draw, controls, False
         # Controls may be moved from several threads; the last one wins.
-        self._drawing = threading.RLock()
+        self._lock = threading.RLock()
         for control in controls.values():
             control.observe(self._redraw, names="value")
         self._redraw()
@@ -108,18 +110,18 @@ class Explorer(Panel):
     @contextlib.contextmanager
     def hold(self):
         """Changes several controls inside it and redraws once, at its end."""
-        self._held = True
+        self._waits = True
         try:
             yield
         finally:
-            self._held = False
+            self._waits = False
         self._redraw()
 
     def _redraw(self, change=None):
-        if self._held:
+        if self._waits:
             return
-        with self._drawing:
-            values = {name: one.value for name, one in self.controls.items()}
+        with self._lock:
+            values = {k: control.value for k, control in self.controls.items()}
             try:
                 figure, words = self._draw(**values)
             except ValueError as error:  # A setting that cannot be drawn.
@@ -153,3 +155,94 @@ def encode(canvas, metadata=None):
         pil_kwargs={"compress_level": 1},
     )
     return buffer.getvalue()
+
+
+def grid(controls):
+    """Returns a box with as many columns of controls as there is room for."""
+    columns = f"repeat(auto-fill, minmax({_COLUMN}, 1fr))"
+    layout = widgets.Layout(grid_template_columns=columns, grid_gap="0 1.5em")
+    return widgets.GridBox(list(controls), layout=layout)
+
+
+def row(controls):
+    """Returns a box with controls side by side, wrapped where they must."""
+    layout = widgets.Layout(flex_flow="row wrap", align_items="center")
+    return widgets.HBox(list(controls), layout=layout)
+
+
+def sheet(name):
+    """Returns an empty widget for SVG, of a CSS class, to lie on a picture."""
+    return widgets.HTML().add_class(name)
+
+
+def stack(widget, above):
+    """Returns a box in which one widget lies on another."""
+    for layer in (widget, above):
+        layer.layout.grid_area = "1 / 1 / 2 / 2"
+        layer.layout.margin = "0"  # Widths in percent leave no room for it.
+    return widgets.GridBox([widget, above])
+
+
+def slider(description, low, high, value, step=1):
+    """Returns a labelled slider that acts when it is let go."""
+    kind = widgets.FloatSlider if isinstance(step, float) else widgets.IntSlider
+    limits = {"min": low, "max": high, "step": step}
+    return _labelled(
+        kind, description, value=value, continuous_update=False, **limits
+    )
+
+
+def choices(description, options, value):
+    """Returns a labelled slider over a list of values, no two alike."""
+    return _labelled(
+        widgets.SelectionSlider,
+        description,
+        options=options,
+        value=value,
+        continuous_update=False,
+    )
+
+
+def dropdown(description, options, value=None):
+    """Returns a labelled drop-down list; `value` by default the first."""
+    chosen = {} if value is None else {"value": value}
+    return _labelled(widgets.Dropdown, description, options=options, **chosen)
+
+
+def count(description, low, high, value):
+    """Returns a labelled field for an integer, which acts when it is left."""
+    limits = {"min": low, "max": high}
+    return _labelled(widgets.BoundedIntText, description, value=value, **limits)
+
+
+def line(description):
+    """Returns a labelled line of text, to be copied."""
+    return _labelled(widgets.Text, description)
+
+
+def _labelled(kind, description, **options):
+    return kind(
+        description=description,
+        style={"description_width": "11em"},
+        layout=widgets.Layout(width="auto"),
+        **options,
+    )
+
+
+def checkbox(description, value):
+    """Returns a box to tick, with its name beside it."""
+    return widgets.Checkbox(
+        value=value,
+        description=description,
+        indent=False,
+        layout=widgets.Layout(width="auto", margin="0 1.5em 0 0"),
+    )
+
+
+def button(description, act):
+    """Returns a button that calls `act` without arguments."""
+    made = widgets.Button(
+        description=description, layout=widgets.Layout(width="7em")
+    )
+    made.on_click(lambda _: act())
+    return made

@@ -8,7 +8,8 @@ import time
 from dni_lesson.checks import check_int
 from dni_lesson.networks import RULES, check_rule
 from dni_lesson.panels.background import Background
-from dni_lesson.panels.controls import (
+from dni_lesson.panels.panel import (
+    Panel,
     button,
     checkbox,
     dropdown,
@@ -17,11 +18,11 @@ from dni_lesson.panels.controls import (
     row,
     sheet,
 )
-from dni_lesson.panels.panel import Panel
 from dni_lesson.panels.race_picture import AXES, RacePicture
 from dni_lesson.panels.race_settings import Settings, as_code, fields
-from dni_lesson.panels.race_words import NAMES, in_words, standing
+from dni_lesson.panels.race_words import in_words, standing
 from dni_lesson.panels.racing import TURNS, Log, race
+from dni_lesson.plots import looks
 
 _SECONDS_BETWEEN_PICTURES = 0.094
 _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
@@ -68,7 +69,8 @@ class RacePanel(Panel):
         self._lock = threading.Lock()  # Of the training and all that is shown.
         self.fields = fields(initial)
         self.rules = {
-            rule: checkbox(NAMES[rule], rule in initial.rules) for rule in RULES
+            rule: checkbox(look.name, rule in initial.rules)
+            for rule, look in looks(RULES).items()
         }
         self.axis = dropdown("x-axis", list(AXES))
         self.code = line("settings as code")

@@ -10,11 +10,12 @@ import math
 
 from dni_lesson import plots
 from dni_lesson.panels.panel import encode
-from dni_lesson.panels.race_words import LETTERS, NAMES, reading_line
+from dni_lesson.panels.race_words import LETTERS, reading_line
 from dni_lesson.panels.racer import PREDICTING
 from dni_lesson.panels.racing import EXAMPLES, samples
 from dni_lesson.panels.svg import svg
-from dni_lesson.plots.describing import png_metadata
+from dni_lesson.plots.png import png_metadata
+from dni_lesson.plots.style import boundary_shades
 
 import numpy as np
 import seaborn as sns
@@ -29,7 +30,6 @@ AXES = {
 }
 _SECONDS = 4.0  # Where an axis of seconds ends at first.
 _EPOCHS = 40  # The longest race that has its whole axis from the start.
-_DASHES = {"dni": "-.", "no_bprop": ":"}
 _LEGEND = {
     "fontsize": 8,
     "frameon": False,
@@ -55,6 +55,7 @@ class RacePicture:
 
     def __init__(self, settings, axis):
         self._rules, self._boundaries = settings.rules, settings.depth - 1
+        self._looks = plots.looks(settings.rules)
         self._predicting = [r for r in settings.rules if r in PREDICTING]
         self._key, self._axis, self._end = AXES[axis], axis, None
         # An axis that grows is drawn anew, in the time of many pictures.
@@ -150,20 +151,17 @@ class RacePicture:
     def _add_curves(self):
         loss, accuracy, *cosines = self.axes
         curves = {}
-        for rule in self._rules:
+        for rule, (name, color, line) in self._looks.items():
             for what, ax in (("loss", loss), ("val_accuracy", accuracy)):
-                style = _DASHES.get(rule, "-") + "o" * (ax is accuracy)
-                curves[what, rule] = _curve(
-                    ax, style, plots.COLORS[rule], NAMES[rule]
-                )
+                style = line + "o" * (ax is accuracy)
+                curves[what, rule] = _curve(ax, style, color, name)
         for rule, ax in zip(self._predicting, cosines, strict=True):
-            # Lighter near the input, where a prediction is of a prediction.
-            color = plots.COLORS[rule]
-            shades = sns.light_palette(color, self._boundaries + 1)[1:]
+            name, color, _ = self._looks[rule]
+            shades = boundary_shades(color, self._boundaries)
             for k, shade in enumerate(shades):
                 label = k + 1 if k else "boundary 1"
                 curves[k, rule] = _curve(ax, "-o", shade, label)
-            _finish(ax, self._axis, f"{NAMES[rule]}: gradient cosine")
+            _finish(ax, self._axis, f"{name}: gradient cosine")
             ax.axhline(0, color=plots.COLORS["forward"], linewidth=1, zorder=0)
             ax.set(ylim=(-0.3, 1.05))
             place = {"loc": "upper left", "ncols": self._boundaries}
@@ -191,7 +189,7 @@ class RacePicture:
         texts = {}
         for line, rule in enumerate(self._rules):
             y = bottom - (0.5 + line) * _LINE / height
-            self._figure.text(0.02, y, NAMES[rule], **_FONT)
+            self._figure.text(0.02, y, self._looks[rule].name, **_FONT)
             texts[rule] = self._figure.text(left, y, "", animated=True, **_FONT)
         return texts
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dni_lesson.panels.controls import count, dropdown, slider
+from dni_lesson.panels.panel import count, dropdown, slider
 
 _MOST_EPOCHS = 1_000_000_000  # Nobody waits for their end.
 

@@ -1,13 +1,8 @@
 """A race in words: the text twin of its picture."""
 
 from dni_lesson.panels.racer import PREDICTING
+from dni_lesson.plots import looks
 
-NAMES = {
-    "backprop": "backprop",
-    "dni": "DNI",
-    "cdni": "cDNI",
-    "no_bprop": "no_bprop",
-}
 LETTERS = 7  # Of what is read, below each digit.
 
 
@@ -40,7 +35,8 @@ def in_words(log):
     return " ".join(
         f"{name}: "
         + ("; " if "boundary" in name else ", ").join(
-            f"{NAMES[rule]} {value}" for rule, value in column.items()
+            f"{look.name} {column[rule]}"
+            for rule, look in looks(column).items()
         )
         + "."
         for name, column in columns.items()

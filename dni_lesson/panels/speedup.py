@@ -1,10 +1,15 @@
 """When does decoupling pay? The panel of lessons 05, 06 and 09."""
 
-from dni_lesson.panels.controls import choices, dropdown, slider
-from dni_lesson.panels.panel import Explorer
-from dni_lesson.schedules.speed import max_speedup, step_time
-from dni_lesson.schedules.splitting import split
-from dni_lesson.schedules.timetable import timetable
+import functools
+
+from dni_lesson.panels.panel import Explorer, choices, dropdown, slider
+from dni_lesson.schedules import (
+    CLAIM,
+    max_speedup,
+    split,
+    step_time,
+    timetable,
+)
 
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -20,6 +25,8 @@ _PREDICTORS = {
 # A mini-batch of locked training does not touch the next one; decoupled
 # workers need some until they run evenly.
 _FEW, _MANY = 2, 40
+# White where nobody wins; safe for colour-blind readers.
+_COLORS = {"cmap": "PuOr_r", "norm": LogNorm(1 / 20, 20)}
 
 
 class SpeedupPanel(Explorer):
@@ -47,12 +54,9 @@ class SpeedupPanel(Explorer):
                 f"Received: {', '.join(map(str, measured.columns))}"
             )
 
-        def draw(**shape):
-            return speedup(**shape, measured=measured)
-
         super().__init__(
             "Speed-up panel: predicted for workers and link delays",
-            draw,
+            functools.partial(speedup, measured=measured),
             {
                 "layers": slider("weight layers", 2, 10, 4),
                 "units": dropdown("units", (64, 128, 256, 384, 512, 1024), 256),
@@ -85,30 +89,22 @@ def speedup(layers, units, predictor, step_ms, measured=None):
         split(layers, units, _PREDICTORS[predictor], step_ms, count)
         for count in workers
     ]
-    decoupled = [
-        step_time(timetable("decoupled", *costs, minibatches=_MANY))
-        for costs in splits
-    ]
-    locked = [
-        [_locked_time(costs, delay) for delay in DELAYS] for costs in splits
-    ]
-    gains = np.array(locked) / np.array(decoupled)[:, None]
+    gains = np.array([_gains(costs) for costs in splits])
     bounds = [max_speedup(*costs) for costs in splits]
     figure = _draw(workers, gains, bounds, measured)
     words = _say(workers, gains, bounds)
     return figure, words + _compare(workers, gains, measured)
 
 
-def _locked_time(costs, delay):
-    return step_time(
-        timetable(
-            "locked",
-            costs.forward,
-            costs.backward,
-            link_delay=delay,
-            minibatches=_FEW,
-        )
-    )
+def _gains(costs):
+    """Returns how many times as fast as locked, for each of `DELAYS`."""
+    # Links cost decoupled workers no time: gradients only come later.
+    decoupled = step_time(timetable("decoupled", *costs, minibatches=_MANY))
+    locked = [
+        timetable("locked", *costs, link_delay=delay, minibatches=_FEW)
+        for delay in DELAYS
+    ]
+    return [step_time(events) / decoupled for events in locked]
 
 
 def _draw(workers, gains, bounds, measured):
@@ -132,12 +128,8 @@ def _draw(workers, gains, bounds, measured):
     return figure
 
 
-# White where nobody wins; safe for colour-blind readers.
-_COLOURS = {"cmap": "PuOr_r", "norm": LogNorm(1 / 20, 20)}
-
-
 def _draw_map(ax, values, title):
-    ax.imshow(values, origin="lower", aspect="auto", **_COLOURS)
+    ax.imshow(values, origin="lower", aspect="auto", **_COLORS)
     ax.set_title(title, fontsize=10, loc="left")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -149,18 +141,18 @@ def _draw_map(ax, values, title):
             ha="center",
             va="center",
             fontsize=9,
-            fontweight="bold" if value >= 3 else "normal",
+            fontweight="bold" if value >= CLAIM else "normal",
             color="white" if value > 8 or value < 1 / 8 else "black",
         )
 
 
 def _draw_measured(ax, workers, measured):
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white"}
-    for row in measured[measured["workers"].isin(workers)].itertuples():
-        x = np.interp(row.link_delay_ms, DELAYS, range(len(DELAYS)))
+    for point in measured[measured["workers"].isin(workers)].itertuples():
+        x = np.interp(point.link_delay_ms, DELAYS, range(len(DELAYS)))
         # Above the prediction, so that both can be read.
-        y = workers.index(row.workers) + 0.32
-        text = f"{row.speedup:.2g}"
+        y = workers.index(point.workers) + 0.32
+        text = f"{point.speedup:.2g}"
         ax.text(x, y, text, ha="center", va="center", fontsize=7, bbox=box)
 
 
@@ -180,30 +172,30 @@ def _say(workers, gains, bounds):
 
 
 def _threefold(workers, gains):
-    found = [
-        f"from {DELAYS[np.argmax(row >= 3)]:g} ms on with {count} workers"
+    places = [
+        f"from {DELAYS[np.argmax(row >= CLAIM)]:g} ms on with {count} workers"
         for count, row in zip(workers, gains, strict=True)
-        if row.max() >= 3
+        if row.max() >= CLAIM
     ]
-    if not found:
+    if not places:
         return "Nowhere on this map is it 3 times as fast as locked backprop."
-    return f"3 times as fast as locked backprop: {'; '.join(found[:3])}."
+    return f"3 times as fast as locked backprop: {'; '.join(places[:3])}."
 
 
 def _compare(workers, gains, measured):
     """Says how far measured points are from predicted ones."""
     if measured is None:
         return ""
-    inside = measured[measured["workers"].isin(workers)]
-    if inside.empty:
+    points = measured[measured["workers"].isin(workers)]
+    if points.empty:
         return " None of the measured points has so many workers."
-    ratios = [
-        row.speedup
-        / np.interp(
-            row.link_delay_ms, DELAYS, gains[workers.index(row.workers)]
+    predicted = [
+        np.interp(
+            point.link_delay_ms, DELAYS, gains[workers.index(point.workers)]
         )
-        for row in inside.itertuples()
+        for point in points.itertuples()
     ]
+    ratios = points["speedup"] / predicted
     return (
         f" {len(ratios)} measured points: they are {min(ratios):.2f} to "
         f"{max(ratios):.2f} times what is predicted, "

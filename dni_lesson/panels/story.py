@@ -1,14 +1,15 @@
-"""Two rules read the same digits, epoch after epoch."""
+"""Two rules read the same digits, epoch after epoch: lesson 00's panel."""
 
-from dni_lesson.panels.controls import dropdown, slider
-from dni_lesson.panels.panel import Explorer
-from dni_lesson.plots import COLORS, plot_digits
+import functools
+
+from dni_lesson.panels.panel import Explorer, dropdown, slider
+from dni_lesson.plots import looks, plot_digits
+from dni_lesson.plots.style import INK
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-_NAMES = {"backprop": "backprop", "cdni": "cDNI", "dni": "DNI"}
 _SHOWN = 8
 _CHOICES = ("the first ones", "the rules disagree", "every rule is wrong")
 
@@ -29,26 +30,26 @@ class StoryPanel(Explorer):
 
     def __init__(self, images, labels, readings):
         readings = {rule: np.asarray(read) for rule, read in readings.items()}
-        shapes = {read.shape for read in readings.values()}
-        if len(readings) < 2 or len(shapes) != 1:
+        shapes = [read.shape for read in readings.values()]
+        if len(shapes) < 2 or len(set(shapes)) != 1:
             raise ValueError(
                 "`readings`. Expected two or more rules with equally many "
-                f"epochs. Received: {[r.shape for r in readings.values()]}"
+                f"epochs. Received: {shapes}"
             )
-        ((entries, _),) = shapes
-
-        def draw(epoch, digits):
-            return story(images, labels, readings, epoch, digits)
-
+        entries = shapes[0][0]
         controls = {
             "epoch": slider("epochs of training", 0, entries - 1, 1),
             "digits": dropdown("show digits where", _CHOICES),
         }
-        super().__init__("Story panel: two rules read digits", draw, controls)
+        super().__init__(
+            "Story panel: two rules read digits",
+            functools.partial(story, images, labels, readings),
+            controls,
+        )
 
 
 def story(images, labels, readings, epoch, digits):
-    """Returns the figure and its words for one epoch.
+    """Draws accuracy over epochs, and digits as they are read after one.
 
     Args:
         images: As in `StoryPanel`.
@@ -56,6 +57,9 @@ def story(images, labels, readings, epoch, digits):
         readings: As in `StoryPanel`, with arrays `(epochs + 1, n)`.
         epoch: Integer, epochs of training; 0 is before training.
         digits: String, one of the choices of the panel.
+
+    Returns:
+        `(figure, words)`.
     """
     right = {rule: read == labels for rule, read in readings.items()}
     now = np.stack([read[epoch] for read in readings.values()])
@@ -69,8 +73,8 @@ def story(images, labels, readings, epoch, digits):
     _draw_accuracy(curves.subplots(), right, epoch)
     _draw_digits(grid, images, readings, right, epoch, shown)
     accuracies = " and ".join(
-        f"{_NAMES.get(rule, rule)} reads {hits[epoch].mean():.1%}"
-        for rule, hits in right.items()
+        f"{look.name} reads {right[rule][epoch].mean():.1%}"
+        for rule, look in looks(right).items()
     )
     words = (
         f"After {epoch} epoch{'s' * (epoch != 1)} of training {accuracies} "
@@ -82,11 +86,11 @@ def story(images, labels, readings, epoch, digits):
 
 
 def _draw_accuracy(axes, right, epoch):
-    for rule, hits in right.items():
-        accuracy = hits.mean(axis=1)
-        axes.plot(accuracy, color=COLORS[rule], label=_NAMES.get(rule, rule))
-        axes.plot(epoch, accuracy[epoch], "o", color=COLORS[rule])
-    axes.axvline(epoch, color="#333333", linewidth=1, linestyle=":")
+    for rule, (name, color, line) in looks(right).items():
+        accuracy = right[rule].mean(axis=1)
+        axes.plot(accuracy, line, color=color, label=name)
+        axes.plot(epoch, accuracy[epoch], "o", color=color)
+    axes.axvline(epoch, color=INK, linewidth=1, linestyle=":")
     axes.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="lower right")
@@ -99,13 +103,13 @@ def _draw_digits(grid, images, readings, right, epoch, shown):
         ax.set_axis_off()
     plot_digits(images[shown], axes=axes[: len(shown)])
     for k, ax in zip(shown, axes, strict=False):
-        for line, (rule, read) in enumerate(readings.items()):
+        for line, (rule, look) in enumerate(looks(readings).items()):
             mark = "✓" if right[rule][epoch, k] else "✗"
             ax.text(
                 0.5,
                 -0.08 - 0.15 * line,
-                f"{_NAMES.get(rule, rule)} {read[epoch, k]} {mark}",
-                color=COLORS[rule],
+                f"{look.name} {readings[rule][epoch, k]} {mark}",
+                color=look.color,
                 fontsize=9,
                 ha="center",
                 va="center",

@@ -1,6 +1,6 @@
 """Drawings of a network cut into modules: what travels where in training."""
 
-from dni_lesson.plots.style import COLORS
+from dni_lesson.plots.style import COLORS, INK
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import Circle, FancyBboxPatch
@@ -8,7 +8,6 @@ from matplotlib.patches import Circle, FancyBboxPatch
 _STEP = 2.4  # From one module to the next.
 _WIDTH, _HEIGHT = 1.3, 0.8
 _DROP = 1.1  # How far below the modules the predictors stand.
-_INK = "#333333"
 
 
 def draw_backprop(modules=4, ax=None):
@@ -91,7 +90,7 @@ def _draw_forward(modules, ax):
                 _HEIGHT,
                 boxstyle="round,pad=0,rounding_size=0.1",
                 facecolor=COLORS["idle"],
-                edgecolor=_INK,
+                edgecolor=INK,
             )
         )
         ax.text(_middle(k), 0.4, f"module {k}", ha="center", va="center")

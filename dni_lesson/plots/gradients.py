@@ -1,6 +1,6 @@
 """True against synthetic gradients: over time, and value by value."""
 
-from dni_lesson.plots.style import COLORS
+from dni_lesson.plots.style import COLORS, boundary_shades
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -22,8 +22,7 @@ def plot_agreement(history, measure="cosine", ax=None):
     ax = ax or plt.gca()
     frame = pd.DataFrame(history)
     boundaries = sorted(frame["boundary"].unique())
-    # Lighter near the input, where a prediction is of a prediction.
-    shades = sns.light_palette(COLORS["synthetic"], len(boundaries) + 1)[1:]
+    shades = boundary_shades(COLORS["synthetic"], len(boundaries))
     for boundary, shade in zip(boundaries, shades, strict=True):
         rows = frame[frame["boundary"] == boundary]
         ax.plot(

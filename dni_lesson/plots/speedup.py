@@ -1,14 +1,38 @@
-"""What a speed-up is made of, and what it depends on."""
+"""What a speed-up is made of, what it depends on, and what it costs.
 
-from dni_lesson.plots.style import COLORS
-from dni_lesson.schedules.speed import CLAIM
+Lessons 05 and 06 draw these: on one device, with workers that run at the same
+time, and how much late gradients harm.
+"""
+
+from dni_lesson.plots.style import (
+    COLORS,
+    INK,
+    error_axis,
+    mark_claim,
+    ratio_axis,
+    ticks_at,
+    write_beside,
+)
+from dni_lesson.schedules import CLAIM
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.ticker import NullLocator
 
-_INK = "#333333"
+_MARKERS = "os^Dv"
+# Ways to train with workers: what they are called, their colour and style.
+_ARMS = {
+    "decoupled": ("decoupled workers", COLORS["synthetic"], "o-"),
+    "delayed": ("workers with late true gradients", COLORS["late"], "^--"),
+    "best GPipe": ("GPipe, at its best", COLORS["true"], "D:"),
+    "backprop fit": ("one process, all cores", COLORS["true"], "s-"),
+    "Keras fit": ("plain Keras, one process", "#666666", "v--"),
+}
+# The same of the gradients that a schedule's workers learn from.
+_GRADIENTS = {
+    "decoupled": ("synthetic gradients", COLORS["synthetic"], "o-"),
+    "delayed": ("true gradients, late", COLORS["late"], "s--"),
+}
 
 
 def plot_chain(links, measured, counted=None, ax=None):
@@ -39,17 +63,16 @@ def plot_chain(links, measured, counted=None, ax=None):
         height=0.55,
         color=np.where(rises, COLORS["synthetic"], COLORS["reference"]),
     )
-    ax.vlines(measured, rows - 0.3, rows + 0.3, color=_INK, linewidth=2)
+    ax.vlines(measured, rows - 0.3, rows + 0.3, color=INK, linewidth=2)
     for row, value in enumerate(measured):
         write_beside(ax, row, f"{value:.2f} x")
     if counted is not None:
-        ax.plot(counted, rows, "D", mfc="none", mec=_INK, label="counted")
-        ax.plot([], [], "|", color=_INK, ms=12, mew=2, label="measured")
+        ax.plot(counted, rows, "D", mfc="none", mec=INK, label="counted")
+        ax.plot([], [], "|", color=INK, ms=12, mew=2, label="measured")
         ax.legend(frameon=False, loc="lower left")
     ax.set_yticks(rows, links)
     ax.invert_yaxis()
     ratio_axis(ax, "x", measured)
-    mark_claim(ax, "x")
     ax.set_xlabel("iterations a second, as a multiple of backprop's")
     sns.despine(ax=ax)
     return ax
@@ -78,26 +101,29 @@ def plot_speed_against_p(rounds, crossing=None, ax=None):
         "per_update": ("per layer-update", COLORS["true"], "s-"),
     }
     for column, (label, color, style) in series.items():
-        found = rounds.groupby("p")[column].quantile([0.25, 0.5, 0.75])
-        low, middle, high = found.unstack().to_numpy().T
-        spread = [middle - low, high - middle]
-        p = found.unstack().index
-        ax.errorbar(p, middle, spread, fmt=style, color=color, label=label)
+        by_p = rounds.groupby("p")[column]
+        quartiles = by_p.quantile([0.25, 0.5, 0.75]).unstack()
+        low, middle, high = quartiles.to_numpy().T
+        ax.errorbar(
+            quartiles.index,
+            middle,
+            [middle - low, high - middle],
+            fmt=style,
+            color=color,
+            label=label,
+        )
     if crossing is not None and np.isfinite(crossing):
-        ax.plot(crossing, CLAIM, "*", color=_INK, markersize=14, zorder=3)
+        ax.plot(crossing, CLAIM, "*", color=INK, markersize=14, zorder=3)
         ax.annotate(
             f"p = {crossing:.2f}",
             (crossing, CLAIM),
             xytext=(10, 6),
             textcoords="offset points",
         )
-    ratio_axis(ax, "y", rounds[list(series)])
     ax.set_xscale("log")
-    chosen = sorted(set(rounds["p"]))
-    ax.set_xticks(chosen, [f"{p:g}" for p in chosen])
-    ax.xaxis.set_minor_locator(NullLocator())
+    ticks_at(ax, sorted(set(rounds["p"])))
     ax.axhline(1, color=COLORS["reference"], linewidth=1)
-    mark_claim(ax, "y")
+    ratio_axis(ax, "y", rounds[list(series)])
     ax.set_xlabel("probability p that a layer is updated")
     ax.set_ylabel("speed, as a multiple of backprop's")
     ax.legend(frameon=False)
@@ -105,36 +131,151 @@ def plot_speed_against_p(rounds, crossing=None, ax=None):
     return ax
 
 
-def write_beside(ax, row, text):
-    """Writes to the right of the axes, at the height of a row."""
-    place = {"xy": (1.01, row), "xycoords": ("axes fraction", "data")}
-    ax.annotate(text, **place, ha="left", va="center")
+def plot_bounds(bounds, highlight=None, ax=None):
+    """Draws the highest possible speed-up against the number of workers.
 
+    Args:
+        bounds: Dict from the name of a network to its bounds with 1, 2, 3 ...
+            workers.
+        highlight: String, the name of the network to bring out. Default: none.
+        ax: Matplotlib axes. Default: the current ones.
 
-def mark_claim(ax, name, side="right"):
-    """Draws the claim as a line across the axis `"x"` or `"y"`.
-
-    The words on a line across `"y"` stand at its `"left"` or `"right"` end.
+    Returns:
+        The axes.
     """
-    style = {"color": _INK, "linestyle": "--", "linewidth": 1}
-    words = {"text": "the claim: 3 x", "fontsize": 8, "va": "bottom"}
-    if name == "x":
-        ax.axvline(CLAIM, **style)
-        place = {"xy": (CLAIM, 1.01), "xycoords": ("data", "axes fraction")}
-        ax.annotate(**words, **place, ha="center")
-    else:
-        ax.axhline(CLAIM, **style)
-        x = 1.0 if side == "right" else 0.1
-        place = {"xy": (x, CLAIM), "xycoords": ("axes fraction", "data")}
-        ax.annotate(**words, **place, ha=side)
+    ax = ax or plt.gca()
+    for k, (name, values) in enumerate(bounds.items()):
+        strong = name == highlight
+        ax.plot(
+            np.arange(1, len(values) + 1),
+            values,
+            marker=_MARKERS[k % len(_MARKERS)],
+            markersize=6 if strong else 4,
+            color=COLORS["synthetic"] if strong else f"{0.25 + 0.12 * k:.2f}",
+            linewidth=2.5 if strong else 1.2,
+            zorder=3 if strong else 2,
+            label=name,
+        )
+    mark_claim(ax, "y")
+    ax.set(xlabel="workers", ylabel="speed-up over one worker, at most")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False, fontsize=8)
+    sns.despine(ax=ax)
+    return ax
 
 
-def ratio_axis(ax, name, values):
-    """Makes an axis logarithmic, with plain numbers, wide enough for values."""
-    low, high = np.nanmin(values) / 1.6, max(np.nanmax(values), CLAIM) * 1.6
-    ticks = (0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
-    ticks = [tick for tick in ticks if low <= tick <= high]
-    ax.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
-    axis = getattr(ax, f"{name}axis")
-    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
-    axis.set_minor_locator(NullLocator())
+def plot_speed_against_width(speeds, ax=None):
+    """Draws the speed of several ways to train against the width of the net.
+
+    Args:
+        speeds: `pandas.DataFrame` with the width as index and a column for
+            each arm: how many times as fast as locked workers it is.
+        ax: Matplotlib axes. Default: the current ones.
+
+    Returns:
+        The axes.
+    """
+    ax = ax or plt.gca()
+    for arm, (name, color, style) in _ARMS.items():
+        if arm in speeds:
+            ax.plot(speeds.index, speeds[arm], style, color=color, label=name)
+    ax.axhline(1, color=COLORS["reference"], linewidth=1)
+    ax.set_xscale("log", base=2)
+    ticks_at(ax, speeds.index)
+    ratio_axis(ax, "y", speeds[[arm for arm in _ARMS if arm in speeds]])
+    ax.set_xlabel("units of each layer")
+    ax.set_ylabel("speed, as a multiple of\nlocked workers'")
+    ax.legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
+    )
+    sns.despine(ax=ax)
+    return ax
+
+
+def plot_gain_against_delay(gains, ax=None):
+    """Draws how much faster decoupled workers are, against the link delay.
+
+    Markers are measured, with bars from the lowest to the highest round; lines
+    are predicted. The darker, the more workers.
+
+    Args:
+        gains: `pandas.DataFrame` of one net with the columns `workers`,
+            `link_delay_ms`, `speedup`, `low`, `high` and `predicted`.
+        ax: Matplotlib axes. Default: the current ones.
+
+    Returns:
+        The axes.
+    """
+    ax = ax or plt.gca()
+    teams = sorted(gains["workers"].unique())
+    shades = sns.light_palette(COLORS["synthetic"], len(teams) + 2)[2:]
+    for marker, shade, team in zip(_MARKERS, shades, teams, strict=False):
+        rows = gains[gains["workers"] == team].sort_values("link_delay_ms")
+        delays, middle = rows["link_delay_ms"], rows["speedup"]
+        spread = [middle - rows["low"], rows["high"] - middle]
+        ax.plot(delays, rows["predicted"], color=shade, linewidth=1.5)
+        ax.errorbar(
+            delays,
+            middle,
+            spread,
+            fmt=marker,
+            color=shade,
+            markeredgecolor=INK,
+            label=f"{team} workers",
+        )
+    # Linear up to 1 ms, so that "no delay" has a place.
+    ax.set_xscale("symlog", linthresh=1)
+    ticks_at(ax, sorted(gains["link_delay_ms"].unique()))
+    ax.axhline(1, color=COLORS["reference"], linewidth=1)
+    ratio_axis(ax, "y", gains[["low", "high", "predicted"]], side="left")
+    ax.set_xlabel("link delay, ms")
+    ax.set_ylabel("times as fast as locked workers")
+    ax.legend(frameon=False, fontsize=8, loc="upper left")
+    sns.despine(ax=ax)
+    return ax
+
+
+def plot_late_gradients(rows, real=None, ax=None):
+    """Draws the error after training against how late gradients are.
+
+    Every run is a marker; lines join the means over seeds.
+
+    Args:
+        rows: `pandas.DataFrame`, one row for each run, with the columns
+            `schedule` (`"decoupled"` or `"delayed"`), `late`, in updates, and
+            `test_error_percent`.
+        real: `pandas.DataFrame` with the same columns: runs whose gradients
+            were as late as it happened; drawn hollow. Default: none.
+        ax: Matplotlib axes. Default: the current ones.
+
+    Returns:
+        The axes.
+    """
+    ax = ax or plt.gca()
+    for schedule, (name, color, style) in _GRADIENTS.items():
+        runs = rows[rows["schedule"] == schedule]
+        mean = runs.groupby("late")["test_error_percent"].mean()
+        ax.plot(mean.index, mean, style[1:], color=color)
+        ax.plot(
+            runs["late"],
+            runs["test_error_percent"],
+            style[0],
+            color=color,
+            alpha=0.6,
+            markeredgewidth=0,
+            label=name,
+        )
+        if real is not None and schedule in set(real["schedule"]):
+            runs = real[real["schedule"] == schedule]
+            x, y = runs["late"], runs["test_error_percent"]
+            hollow = {"mfc": "white", "mec": color, "markersize": 9}
+            ax.plot(x, y, "*", label=f"{name}, as it happened", **hollow)
+    ax.set_xscale("symlog", linthresh=1)
+    ticks_at(ax, sorted(rows["late"].unique()))
+    error_axis(ax)
+    ax.set_xlabel("how late a gradient is, in updates")
+    ax.set_ylabel("test error in percent")
+    ax.legend(frameon=False, fontsize=8)
+    sns.despine(ax=ax)
+    return ax

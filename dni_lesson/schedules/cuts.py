@@ -8,8 +8,10 @@ worker's last module costs anything.
 import functools
 import itertools
 
-from dni_lesson.checks import check_bool, check_int
-from dni_lesson.schedules.timetable import check_costs
+from dni_lesson.checks import check_bool, check_costs, check_int
+
+# Of the MNIST digits: pixels and classes.
+_INPUTS, _CLASSES = 784, 10
 
 
 def best_cut(forward, backward, predictor=None, workers=2, exactly=False):
@@ -52,21 +54,44 @@ def best_cut(forward, backward, predictor=None, workers=2, exactly=False):
         work = sum(costs[0][start:end]) + sum(costs[1][start:end])
         return work + costs[2][end - 1]
 
+    ends = best_ends(time, range(1, modules + 1), workers, exactly)
+    return [end - start for start, end in itertools.pairwise([0, *ends])]
+
+
+def best_ends(time, places, workers, exactly=True):
+    """Returns where the parts of the workers end in the best cut.
+
+    The best cut is the one whose slowest worker is as fast as can be.
+
+    Args:
+        time: Function of the first module of a part and of the one behind its
+            last, which returns how long a worker needs for this part.
+        places: Increasing sequence of integers, the modules before which a part
+            may end; the last is the number of modules.
+        workers: Integer >= 1, with `exactly` at most as many as places.
+        exactly: Boolean, whether all workers must get a part. Default `True`.
+
+    Returns:
+        A list of integers out of `places`, one for each part. Of equally good
+        cuts it is the one that gives least to the workers near the input.
+    """
+    last = places[-1]
+
     @functools.cache
     def best(start, workers):
-        """Returns the slowest time among the modules above, and their cut."""
-        whole = (time(start, modules), [modules - start])
+        """Returns the time of the slowest worker from here on, and the ends."""
+        whole = time(start, last), (last,)
         if workers == 1:
             return whole
-        found = [] if exactly else [whole]
-        end = modules - workers + 2 if exactly else modules
-        for middle in range(start + 1, end):
-            slowest, cut = best(middle, workers - 1)
-            slowest = max(slowest, time(start, middle))
-            found.append((slowest, [middle - start, *cut]))
-        return min(found)
+        cuts = [] if exactly else [whole]
+        # The workers above need a place each, or one for all of them.
+        above = workers - 1 if exactly else 1
+        for end in (place for place in places[:-above] if place > start):
+            slowest, ends = best(end, workers - 1)
+            cuts.append((max(slowest, time(start, end)), (end, *ends)))
+        return min(cuts)
 
-    return best(0, workers)[1]
+    return list(best(0, workers)[1])
 
 
 def join(cut, forward, backward, predictor):
@@ -88,3 +113,47 @@ def join(cut, forward, backward, predictor):
         [sum(backward[part]) for part in parts],
         [predictor[part][-1] for part in parts],
     )
+
+
+def split(layers, units, predictor_units, step_ms, workers):
+    """Returns what each worker of the best cut of an MLP costs, in ms.
+
+    Time is taken to be proportional to multiply-accumulates, counted as in
+    `dni_lesson.costs`, but for networks that nobody has built.
+
+    Args:
+        layers: Integer >= 2, the weight layers of an MLP for MNIST.
+        units: Integer >= 1, the width of its hidden layers.
+        predictor_units: Tuple of integers, the hidden layers of predictors; or
+            `None` if they cost nothing. They see the label.
+        step_ms: Float > 0, how long one worker needs for a mini-batch of
+            backprop, in ms.
+        workers: Integer in [2, layers]: each gets a run of layers, and all but
+            the last a predictor above it.
+
+    Returns:
+        Three lists of floats, `forward`, `backward` and `predictor`, with one
+        entry for each worker, from the input.
+    """
+    sizes = [_INPUTS, *[units] * (layers - 1), _CLASSES]
+    forward = [a * b for a, b in itertools.pairwise(sizes)]
+    # Nobody needs the gradient of the input.
+    backward = [forward[0], *[2 * macs for macs in forward[1:]]]
+    predictor = [_predictor_macs(units, predictor_units)] * (layers - 1) + [0]
+    costs = forward, backward, predictor
+    ms = step_ms / (sum(forward) + sum(backward))
+    cut = best_cut(*costs, workers, exactly=True)
+    return tuple([ms * macs for macs in part] for part in join(cut, *costs))
+
+
+def _predictor_macs(units, hidden):
+    """Returns the multiply-accumulates of a prediction and its training.
+
+    They are those of the forward pass, of the gradient of the weights, and of
+    the gradient of every layer's input but the first.
+    """
+    if hidden is None:
+        return 0
+    sizes = [units + _CLASSES, *hidden, units]
+    weights = [a * b for a, b in itertools.pairwise(sizes)]
+    return 2 * sum(weights) + sum(weights[1:])

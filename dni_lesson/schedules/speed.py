@@ -1,15 +1,17 @@
 """How fast the workers of a timetable are, and how fast they could ever be.
 
-A timetable shows every event; these functions say in one number what it means.
-Like the timetable they are plain arithmetic: costs may be seconds or counts.
+Events, of a timetable or of a measured run, are made into numbers: the time of
+a step, what each module costs, how much of the time workers wait. Costs alone
+say how much decoupling can gain. All of it is arithmetic, in any unit of time.
 """
 
+import itertools
 import statistics
 from collections.abc import Iterable
 
-from dni_lesson.checks import check_positive
+from dni_lesson.checks import check_costs, check_positive, check_that
 from dni_lesson.schedules.cuts import best_cut, join
-from dni_lesson.schedules.timetable import Event, check_costs
+from dni_lesson.schedules.timetable import Event
 
 # "Over 3-fold faster": the speed-up that the course examines.
 CLAIM = 3.0
@@ -59,11 +61,11 @@ def staleness(events):
         events: List of `Event`, from `timetable`.
 
     Returns:
-        A list of integers, one for each `"predictor"` event: how many more
-        updates the module has made since the one of this mini-batch.
+        A list of integers, one for each `"predictor"` event: how many updates
+        the module has made since it updated itself on this mini-batch.
     """
     events = _check_events(events, at_least=0)
-    updates = {}
+    updates = {}  # From module to its updates.
     for event in events:
         if event.phase == "synthetic backward":
             updates.setdefault(event.module, []).append(event)
@@ -75,6 +77,61 @@ def staleness(events):
         for event in events
         if event.phase == "predictor"
     ]
+
+
+def mean_costs(events):
+    """Returns the mean duration of each phase, worker by worker.
+
+    Args:
+        events: List of `Event`, for instance `AsyncHistory.events`.
+
+    Returns:
+        Three lists of floats, `forward`, `backward` and `predictor`, in the
+        unit of the events, with one entry for each worker, from the input. A
+        phase without events costs 0. In a run of `fit_async` that is the last
+        module's forward pass, which is part of its `"backward"` event;
+        `timetable` wants a cost > 0 there. With micro-batches the costs are
+        those of one micro-batch.
+
+    Example:
+
+    >>> from dni_lesson.schedules.timetable import timetable
+    >>> mean_costs(timetable("decoupled", [1, 1], [2, 3], [1, 0]))
+    ([1.0, 1.0], [2.0, 3.0], [1.0, 0.0])
+    """
+    durations = {}  # From worker and phase to the durations of its events.
+    for event in events:
+        key = event.worker, event.phase.removeprefix("synthetic ")
+        durations.setdefault(key, []).append(event.end - event.start)
+    workers = sorted({event.worker for event in events})
+    return tuple(
+        [statistics.fmean(durations.get((k, phase), [0])) for k in workers]
+        for phase in ("forward", "backward", "predictor")
+    )
+
+
+def at_once(events):
+    """Returns the share of the run in which two or more workers are at work.
+
+    Args:
+        events: List of `Event`, at least one.
+
+    Example:
+
+    >>> from dni_lesson.schedules.timetable import timetable
+    >>> at_once(timetable("locked", [1, 1], [2, 2]))
+    0.0
+    """
+    changes = sorted(
+        change
+        for event in events
+        for change in ((event.start, 1), (event.end, -1))
+    )
+    shared_time, working = 0.0, 0
+    for (time, change), (next_time, _) in itertools.pairwise(changes):
+        working += change
+        shared_time += (next_time - time) * (working > 1)
+    return shared_time / (changes[-1][0] - changes[0][0])
 
 
 def max_speedup(forward, backward, predictor=None, workers=None):
@@ -164,17 +221,15 @@ def needed_delay(speedup, forward, backward, predictor=None):
 
 
 def _check_events(events, at_least=1):
-    found = list(events) if isinstance(events, Iterable) else None
-    if (
-        found is None
-        or len(found) < at_least
-        or not all(isinstance(one, Event) for one in found)
-    ):
-        raise ValueError(
-            f"`events`. Expected {at_least} or more `Event`s, as from "
-            f"`timetable`. Received: events={events!r}"
-        )
-    return found
+    checked = list(events) if isinstance(events, Iterable) else [None]
+    are_events = all(isinstance(event, Event) for event in checked)
+    check_that(
+        are_events and len(checked) >= at_least,
+        "events",
+        events,
+        f"{at_least} or more `Event`s, as from `timetable`",
+    )
+    return checked
 
 
 def _slowest(costs):

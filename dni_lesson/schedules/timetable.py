@@ -5,14 +5,14 @@ This file answers it by arithmetic alone, without Keras, threads or pictures:
 what each task waits for makes a schedule, a short simulation the events.
 """
 
-import math
 from typing import NamedTuple
 
 from dni_lesson.checks import (
-    as_float,
     check_choice,
+    check_costs,
     check_int,
     check_not_negative,
+    check_that,
 )
 
 SCHEDULES = ("locked", "gpipe", "1f1b", "decoupled", "unlocked")
@@ -115,11 +115,12 @@ def timetable(
     minibatches = check_int("minibatches", minibatches, at_least=1)
     microbatches = check_int("microbatches", microbatches, at_least=1)
     is_fit = schedule == "gpipe" or microbatches == 1
-    _check("microbatches", microbatches, is_fit, f"1 for {schedule!r}")
+    check_that(is_fit, "microbatches", microbatches, f"1 for {schedule!r}")
     is_decoupled = schedule in ("decoupled", "unlocked")
     if queue_size is not None:
         queue_size = check_int("queue_size", queue_size, at_least=1)
-        _check("queue_size", queue_size, is_decoupled, f"None for {schedule!r}")
+        expected = f"None for {schedule!r}"
+        check_that(is_decoupled, "queue_size", queue_size, expected)
 
     durations = {}
     for k, (f, b, s) in enumerate(zip(*costs, strict=True)):
@@ -190,58 +191,32 @@ def _needs(schedule, K, c, M, q):
 
 def _simulate(durations, jobs, needs):
     """Yields `(phase, module, job, start, end)` in the order of the starts."""
-    # What can start first runs next; what that makes possible starts later.
+    # A lane is what one module does in one phase, job after job. What can start
+    # first runs next; what that makes possible starts later.
     lanes = sorted(durations, key=lambda lane: _PRIORITY.index(lane[0]))
-    todo, ended, ready = dict.fromkeys(lanes, 0), {}, {}
+    next_job, ended, ready = dict.fromkeys(lanes, 0), {}, {}
     free = {k: 0.0 for _, k in lanes}
-    news = lanes
-    while todo:
-        for lane in news:
-            needed = list(needs(*lane, todo[lane]))
+    waiting = lanes
+    while next_job:
+        for lane in waiting:
+            needed = list(needs(*lane, next_job[lane]))
             if all(task in ended for task, _ in needed):
                 times = [ended[task] + delay for task, delay in needed]
                 ready[lane] = max(times, default=0.0)
-        able = [lane for lane in lanes if lane in ready]
-        lane = min(able, key=lambda one: max(ready[one], free[one[1]]))
-        (phase, k), j = lane, todo[lane]
+        lane = min(
+            (lane for lane in lanes if lane in ready),
+            key=lambda lane: max(ready[lane], free[lane[1]]),
+        )
+        (phase, k), j = lane, next_job[lane]
         start = max(ready.pop(lane), free[k])
         ended[phase, k, j] = free[k] = start + durations[lane]
         yield phase, k, j, start, free[k]
-        todo[lane] += 1
-        if todo[lane] == jobs:
-            del todo[lane]
+        next_job[lane] += 1
+        if next_job[lane] == jobs:
+            del next_job[lane]
         # Only neighbours wait for what has just ended.
-        news = [one for one in todo if abs(one[1] - k) < 2 and one not in ready]
-
-
-def check_costs(forward, backward, predictor=None):
-    """Returns three equally long lists of floats, or raises `ValueError`."""
-    forward = _check_list("forward", forward)
-    backward = _check_list("backward", backward, len(forward))
-    if predictor is None:
-        return forward, backward, [0.0] * len(forward)
-    costs = _check_list("predictor", predictor, len(forward), is_zero_fine=True)
-    _check("predictor", predictor, costs[-1] == 0, "0 for the last module")
-    return forward, backward, costs
-
-
-def _check_list(name, values, length=None, is_zero_fine=False):
-    try:
-        given = list(values)
-    except TypeError:
-        given = []
-    costs = [as_float(one) for one in given]
-    is_right = len(costs) == (length or max(len(costs), 1)) and all(
-        0 <= cost < math.inf and (cost > 0 or is_zero_fine) for cost in costs
-    )
-    sign = ">= 0" if is_zero_fine else "> 0"
-    whom = f"each of {length} modules" if length else "each module"
-    _check(name, values, is_right, f"a finite cost {sign} for {whom}")
-    return costs
-
-
-def _check(name, received, is_right, expected):
-    if not is_right:
-        raise ValueError(
-            f"`{name}`. Expected {expected}. Received: {name}={received!r}"
-        )
+        waiting = [
+            lane
+            for lane in next_job
+            if abs(lane[1] - k) < 2 and lane not in ready
+        ]

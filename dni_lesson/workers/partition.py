@@ -1,10 +1,10 @@
 """Which modules go to which worker."""
 
-import functools
 import itertools
 from typing import NamedTuple
 
 from dni_lesson.checks import is_int
+from dni_lesson.schedules.cuts import best_ends
 
 import keras
 
@@ -132,18 +132,7 @@ def _balanced_ends(model, cuts, workers):
         for stage in model.stages()
     ]
 
-    @functools.cache
-    def best(start, parts):
-        """Returns the largest part and the ends of the best cut from here."""
-        if parts == 1:
-            return sum(sizes[start:]), (len(sizes),)
-        options = []
-        for end in (cut for cut in cuts if cut > start):
-            later = len([cut for cut in cuts if cut > end])
-            if later >= parts - 2:
-                largest, ends = best(end, parts - 1)
-                largest = max(largest, sum(sizes[start:end]))
-                options.append((largest, (end, *ends)))
-        return min(options)
+    def weights(start, end):
+        return sum(sizes[start:end])
 
-    return list(best(0, workers)[1])
+    return best_ends(weights, [*cuts, len(sizes)], workers)

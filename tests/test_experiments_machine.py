@@ -1,4 +1,4 @@
-from dni_lesson.experiments.memory import peak_mib
+from dni_lesson.experiments.machine import peak_mib
 
 import pytest
 
