@@ -1,17 +1,9 @@
 """A stage's calls, by themselves: what they change, and what they do not."""
 
 import dni_lesson as dni
-from dni_lesson.workers.job import Plan
-from dni_lesson.workers.kinds import Decoupled, Top, TrueGradient
-from dni_lesson.workers.lower import LowerStage
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.placement import set_weights_of, weights_of
-from dni_lesson.workers.team import (
-    make_stage,
-    make_stages,
-    make_team,
-    worker_kind,
-)
+from dni_lesson.workers.schedule import make_schedule
+from dni_lesson.workers.stage import LowerStage, make_stage
 
 import helpers
 import keras
@@ -39,8 +31,13 @@ def batch():
     return tf.constant(x), tf.constant(y)
 
 
+def stage_of(model, number, name="decoupled", steps=1):
+    schedule = make_schedule(name, steps_per_execution=steps)
+    return make_stage(partition(model, schedule)[number], model, schedule)
+
+
 def lower_stage(model):
-    stage = make_stage(partition(model, "decoupled")[0], model, "decoupled")
+    stage = stage_of(model, 0)
     stage.compile(*batch())
     return stage
 
@@ -59,8 +56,9 @@ def same(one, other):
 @pytest.mark.parametrize("schedule", ["decoupled", "locked"])
 def test_compiling_changes_no_weight(schedule):
     model = compiled()
-    before = helpers.weights(model)
-    make_stages(model, partition(model, schedule), schedule, [batch()])
+    before, h = helpers.weights(model), batch()[0]
+    for number in range(3):
+        h = stage_of(model, number, schedule).compile(h, batch()[1])
     assert same(before, helpers.weights(model))
 
 
@@ -130,15 +128,13 @@ def test_updating_a_part_leaves_its_predictor_alone_and_the_other_way_round():
 
 def test_without_xla_no_gradient_sees_its_own_update(double_precision):
     # However late a call reads: the weights come from the call before.
-    model = compiled()
-    part = partition(model, "locked")[1]
-    stage = make_stage(part, model, "locked")
+    stage = stage_of(compiled(), 1, "locked")
     rng = np.random.default_rng(0)
     h, g = (tf.constant(rng.normal(size=(8, 8))) for _ in range(2))
     stage.compile(h, batch()[1])
     with tf.GradientTape() as tape:
         tape.watch(h)
-        out = part.modules[0](h, training=True)
+        out = stage.part.modules[0](h, training=True)
     expected = tape.gradient(out, h, output_gradients=g)
     _, residuals = stage.forward(h, batch()[1])
     for one in stage.variables:
@@ -154,16 +150,7 @@ def test_several_steps_in_a_call_are_the_same_steps(
     double_precision, number, jit_compile
 ):
     together, single = (
-        make_stage(
-            partition(model, "decoupled")[number],
-            model,
-            "decoupled",
-            together=is_together,
-        )
-        for model, is_together in (
-            (compiled(jit_compile), True),
-            (compiled(jit_compile), False),
-        )
+        stage_of(compiled(jit_compile), number, steps=steps) for steps in (2, 1)
     )
     rng = np.random.default_rng(0)
     size = 6 if number == 0 else 8
@@ -196,30 +183,3 @@ def test_several_steps_in_a_call_are_the_same_steps(
 def learn(stage, h, y):
     out, residuals = stage.forward(h, y)
     return out, stage.update_synthetic(residuals, out, y)
-
-
-def test_weights_of_a_part_fit_a_part_of_the_same_build():
-    one, other = (partition(compiled(), "decoupled")[0] for _ in range(2))
-    changed = [weight + 1 for weight in weights_of(one)]
-    set_weights_of(other, changed)
-    assert same(changed, weights_of(other))
-
-
-def test_workers_of_a_team_are_a_chain():
-    model = compiled()
-    parts = partition(model, "decoupled")
-    stages = [make_stage(part, model, "decoupled") for part in parts]
-    team = make_team(stages, "decoupled", Plan(1), 0.0, batches="source")
-    assert [type(worker) for worker in team] == [Decoupled, Decoupled, Top]
-    assert [worker.number for worker in team] == [1, 2, 3]
-    assert team[0].above is team[1] and team[1].above is team[2]
-    assert team[2].below is team[1] and team[1].below is team[0]
-    assert team[0].below is team[2].above is None
-
-
-@pytest.mark.parametrize("schedule", ["locked", "gpipe", "delayed"])
-def test_without_predictions_workers_below_the_top_await_true_gradients(
-    schedule,
-):
-    assert worker_kind(schedule, is_last=False) is TrueGradient
-    assert worker_kind(schedule, is_last=True) is Top
