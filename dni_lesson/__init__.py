@@ -15,9 +15,10 @@ if sys.argv[:1] != ["-m"]:
     from dni_lesson.exercises import check as check
     from dni_lesson.gradients import agreement as agreement
     from dni_lesson.gradients import boundary_gradients as boundary_gradients
+    from dni_lesson.interfaces import Interface as Interface
     from dni_lesson.interfaces import SyntheticGradient as SyntheticGradient
+    from dni_lesson.interfaces import ZeroPredictor as ZeroPredictor
     from dni_lesson.model import DecoupledModel as DecoupledModel
     from dni_lesson.networks import mlp as mlp
-    from dni_lesson.predictors import ZeroPredictor as ZeroPredictor
     from dni_lesson.workers import fit_async as fit_async
     from dni_lesson.workers import worker_devices as worker_devices

@@ -58,7 +58,7 @@ def splice(h, g_hat):
             "`g_hat` must have the shape of `h`. "
             f"Expected: {tuple(h.shape)}. Received: {tuple(g_hat.shape)}"
         )
-    return splice_same(h, g_hat)
+    return splice_by(ops.subtract)(h, g_hat)
 
 
 def same_shape(one, other):
@@ -69,16 +69,25 @@ def same_shape(one, other):
     )
 
 
-@ops.custom_gradient
-def splice_same(h, g_hat):
-    """`splice` for tensors that are known to have the same shape."""
+def splice_by(error):
+    """Returns `splice` for tensors of the same shape and another regression.
 
-    def grad(*args, upstream=None):
-        if upstream is None:  # TensorFlow and JAX pass it by position.
-            (upstream,) = args
-        return g_hat, ops.subtract(g_hat, upstream)
+    Args:
+        error: Function of `g_hat`, `g` and what follows `h` and `g_hat` in the
+            call. It returns the gradient that `g_hat` receives.
+    """
 
-    return ops.copy(h), grad
+    @ops.custom_gradient
+    def spliced(h, g_hat, *others):
+        def grad(*args, upstream=None):
+            if upstream is None:  # TensorFlow and JAX pass it by position.
+                (upstream,) = args
+            aside = ops.cast(error(g_hat, upstream, *others), g_hat.dtype)
+            return g_hat, aside, *map(ops.zeros_like, others)
+
+        return ops.copy(h), grad
+
+    return spliced
 
 
 @ops.custom_gradient

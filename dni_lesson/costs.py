@@ -55,9 +55,7 @@ def module_macs(model):
         backward = first + 2 * sum(rest) + first * sends_down
         costs.backward.append(backward if learns else 0)
         predicted = learns and interface is not None
-        costs.predictor.append(
-            _predictor_macs(interface.predictor) if predicted else 0
-        )
+        costs.predictor.append(_predictor_macs(interface) if predicted else 0)
         sends_down = learns  # The module above has a reader for it.
     return costs
 
@@ -94,10 +92,10 @@ def layer_macs(model, k):
     total += sum(_products(modules[k])) + sum(_products(modules[k])[1:])
     if last:
         return total
-    total += _predictor_macs(interfaces[k].predictor)
+    total += _predictor_macs(interfaces[k])
     total += sum(_products(modules[k + 1]))
     if k + 1 < len(interfaces):
-        total += sum(_products(interfaces[k + 1].predictor))
+        total += sum(_products(interfaces[k + 1]))
     return total
 
 
@@ -113,9 +111,9 @@ def _products(layer):
     ]
 
 
-def _predictor_macs(predictor):
+def _predictor_macs(interface):
     """Forward, weights, and all inputs but the first, which is stopped."""
-    products = _products(predictor)
+    products = _products(interface)
     return 2 * sum(products) + sum(products[1:])
 
 
@@ -123,6 +121,6 @@ def crosses(interface):
     """Returns whether a gradient, true or synthetic, crosses this boundary.
 
     Args:
-        interface: `SyntheticGradient`, or `None` for the true gradient.
+        interface: `Interface`, or `None` for the true gradient.
     """
-    return interface is None or bool(interface.predictor.trainable_variables)
+    return interface is None or interface.crosses

@@ -1,15 +1,187 @@
-"""The layer that decouples: a predictor behind a different backward pass."""
+"""What stands at a boundary: layers behind a different backward pass."""
 
-from dni_lesson.backward import rescale_forward, same_shape, splice_same
+from dni_lesson.backward import rescale_forward, same_shape, splice_by
 from dni_lesson.checks import check_int
-from dni_lesson.predictors import linear_predictor
 
 import keras
 from keras import ops
 
 
+class Interface(keras.layers.Layer):
+    """Sends a gradient down at once and learns from the one that arrives.
+
+    In inference an interface is the identity. In training it is the identity
+    forward; backward, `synthetic_gradient` goes down to the module below, and
+    `error` into whatever predicted it. A rule of your own is a subclass:
+
+    - `build` makes the layers that predict, `layers` names them;
+    - `synthetic_gradient` says what goes down, from `predictor_inputs` and by
+      `scaled`, which keep the conventions below;
+    - `error` says what it learns.
+
+    Everyone else asks the interface and knows nothing of its inside. To train
+    it alone, call it with `training=True` and pull the arriving gradient back
+    through that call.
+
+    Predictors work in **per-example units**, see `SyntheticGradient`: what goes
+    down is `g_hat = gradient_scale * prediction`, in the units of the arriving
+    gradient `g`, and so is the error.
+
+    Args:
+        num_classes: Integer >= 2 or `None`. If given, training needs labels.
+            Default `None`.
+
+    Call arguments:
+        inputs: Float tensor `(batch, *features)`.
+        labels: See `SyntheticGradient`. Default `None`.
+        gradient_scale: See `SyntheticGradient`. Default `1 / batch`.
+        training: Boolean; an interface acts in training only. Default `False`.
+
+    Raises:
+        ValueError: If `num_classes` is no integer >= 2, or if labels are
+            missing.
+    """
+
+    def __init__(self, num_classes=None, **kwargs):
+        # `gradient_scale` may be larger than float16 can hold: call casts.
+        super().__init__(autocast=False, **kwargs)
+        if num_classes is not None:
+            num_classes = check_int("num_classes", num_classes, at_least=2)
+        self.num_classes = num_classes
+        self.supports_masking = True
+
+    @property
+    def crosses(self):
+        """Whether a gradient crosses the boundary at all: if it can learn."""
+        return bool(self.trainable_variables)
+
+    @property
+    def layers(self):
+        """List of the layers that predict, whose products `costs` counts."""
+        return []
+
+    def synthetic_gradient(
+        self, inputs, labels=None, gradient_scale=None, training=False
+    ):
+        """Returns the gradient that goes down, `(batch, *features)`.
+
+        It is in the units of the arriving gradient and of the dtype of
+        `inputs`. No gradient flows from it to `inputs`.
+
+        Args:
+            inputs: As in `call`.
+            labels: As in `call`.
+            gradient_scale: As in `call`.
+            training: Boolean, passed on to the predictor. Default `False`.
+
+        Raises:
+            ValueError: If the layer has `num_classes` and `labels` is `None`.
+        """
+        raise NotImplementedError
+
+    def error(self, g_hat, g, gradient_scale):
+        """Returns the gradient that `g_hat` receives when `g` arrives.
+
+        The default is that of `0.5 * sum((g_hat - g)**2)`.
+
+        Args:
+            g_hat: Tensor `(batch, *features)`, what has been sent down.
+            g: Tensor of the same shape, in the same units.
+            gradient_scale: Tensor `(batch, 1, ..., 1)`, or with 1 in place of
+                `batch`, of the rank of `g`.
+        """
+        return g_hat - g
+
+    def call(self, inputs, labels=None, gradient_scale=None, training=False):
+        if keras.backend.is_float_dtype(inputs.dtype):
+            inputs = ops.cast(inputs, self.compute_dtype)
+        if not training:
+            return inputs
+        scale = self._spread(gradient_scale, inputs)
+        g_hat = self.synthetic_gradient(inputs, labels, scale, training=True)
+        return splice_by(self.error)(inputs, g_hat, scale)
+
+    def predictor_inputs(self, inputs, labels=None):
+        """Returns what a predictor sees: `inputs`, through which no gradient
+        flows back, and with `num_classes` the one-hot labels after them in the
+        last axis.
+
+        Raises:
+            ValueError: If the layer has `num_classes` and `labels` is `None`
+                or does not fit.
+        """
+        inputs = ops.stop_gradient(inputs)
+        if self.num_classes is None:
+            return inputs
+        return ops.concatenate([inputs, self._one_hot(labels, inputs)], axis=-1)
+
+    def scaled(self, prediction, inputs, gradient_scale=None):
+        """Returns `gradient_scale * prediction` in the dtype of `inputs`.
+
+        The gradient comes back to `prediction` as if the scale were 1.
+        """
+        scale = self._spread(gradient_scale, inputs)
+        return rescale_forward(ops.cast(prediction, inputs.dtype), scale)
+
+    def _spread(self, gradient_scale, inputs):
+        if gradient_scale is None:
+            batch = ops.cast(ops.shape(inputs)[0], self.variable_dtype)
+            gradient_scale = 1.0 / batch
+        return ops.reshape(
+            ops.cast(gradient_scale, self.variable_dtype),
+            (-1,) + (1,) * (len(inputs.shape) - 1),
+        )
+
+    def _one_hot(self, labels, inputs):
+        if labels is None:
+            raise ValueError(
+                f"`labels` is missing. The layer '{self.name}' has "
+                f"num_classes={self.num_classes}, so in training its predictor "
+                "needs the labels: name it among the `interfaces` of a "
+                "`DecoupledModel`, which passes them on, or call it with "
+                "`labels=...`."
+            )
+        labels = ops.convert_to_tensor(labels)
+        if len(labels.shape) > 1 and labels.shape[-1] == 1:
+            labels = ops.squeeze(labels, axis=-1)
+        *places, last = labels.shape
+        before = inputs.shape[:-1]
+        are_numbers = same_shape(labels.shape, before[: len(labels.shape)])
+        is_one_hot = (
+            bool(places)
+            and last == self.num_classes
+            and same_shape(places, before[: len(places)])
+        )
+        if not (are_numbers or is_one_hot):
+            raise ValueError(
+                f"`labels`. The layer '{self.name}' has num_classes="
+                f"{self.num_classes} and inputs of shape {tuple(inputs.shape)}"
+                ". Expected class numbers for each example, or for each of "
+                "its positions, or rows of num_classes values. "
+                f"Received: shape {tuple(labels.shape)}"
+            )
+        is_float = keras.backend.is_float_dtype(labels.dtype)
+        if are_numbers and not (is_one_hot and is_float):
+            places = labels.shape
+            labels = ops.one_hot(ops.cast(labels, "int32"), self.num_classes)
+        labels = ops.cast(labels, inputs.dtype)
+        # Labels are spread over the axes that they do not have.
+        ones = (1,) * (len(before) - len(places))
+        shape = ops.shape(labels)
+        labels = ops.reshape(labels, (*shape[:-1], *ones, shape[-1]))
+        return ops.broadcast_to(
+            labels, (*ops.shape(inputs)[:-1], self.num_classes)
+        )
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes}
+
+
 @keras.saving.register_keras_serializable(package="dni_lesson")
-class SyntheticGradient(keras.layers.Layer):
+class SyntheticGradient(Interface):
     """Decouples the layers below it from the layers above it.
 
     In inference this layer is the identity. In training it is the identity
@@ -79,10 +251,7 @@ class SyntheticGradient(keras.layers.Layer):
     """
 
     def __init__(self, predictor=None, num_classes=None, **kwargs):
-        # `gradient_scale` may be larger than float16 can hold: call casts.
-        super().__init__(autocast=False, **kwargs)
-        if num_classes is not None:
-            num_classes = check_int("num_classes", num_classes, at_least=2)
+        super().__init__(num_classes, **kwargs)
         if predictor is not None and not isinstance(
             predictor, keras.layers.Layer
         ):
@@ -91,8 +260,10 @@ class SyntheticGradient(keras.layers.Layer):
                 f"Received: predictor={predictor!r}"
             )
         self.predictor = predictor
-        self.num_classes = num_classes
-        self.supports_masking = True
+
+    @property
+    def layers(self):
+        return [] if self.predictor is None else [self.predictor]
 
     def build(self, input_shape):
         if input_shape[-1] is None:
@@ -114,100 +285,19 @@ class SyntheticGradient(keras.layers.Layer):
                 f"{seen}. Received: {out}"
             )
 
-    def call(self, inputs, labels=None, gradient_scale=None, training=False):
-        if keras.backend.is_float_dtype(inputs.dtype):
-            inputs = ops.cast(inputs, self.compute_dtype)
-        if not training:
-            return inputs
-        g_hat = self.synthetic_gradient(inputs, labels, gradient_scale, True)
-        return splice_same(inputs, g_hat)
-
     def synthetic_gradient(
         self, inputs, labels=None, gradient_scale=None, training=False
     ):
-        """Returns the gradient that goes down, `(batch, *features)`.
-
-        It is in the units of the arriving gradient, `gradient_scale` times the
-        per-example prediction. No gradient flows from it to `inputs`.
-
-        Args:
-            inputs: As in `call`.
-            labels: As in `call`.
-            gradient_scale: As in `call`.
-            training: Boolean, passed on to the predictor. Default `False`.
-
-        Raises:
-            ValueError: If the layer has `num_classes` and `labels` is `None`.
-        """
-        seen = ops.stop_gradient(inputs)
-        if self.num_classes is not None:
-            seen = ops.concatenate(
-                [seen, self._one_hot(labels, inputs)], axis=-1
-            )
-        predicted = self.predictor(seen, training=training)
-        if gradient_scale is None:
-            batch = ops.cast(ops.shape(inputs)[0], self.variable_dtype)
-            gradient_scale = 1.0 / batch
-        scale = ops.reshape(
-            ops.cast(gradient_scale, self.variable_dtype),
-            (-1,) + (1,) * (len(inputs.shape) - 1),
+        prediction = self.predictor(
+            self.predictor_inputs(inputs, labels), training=training
         )
-        return rescale_forward(ops.cast(predicted, inputs.dtype), scale)
-
-    def _one_hot(self, labels, inputs):
-        if labels is None:
-            raise ValueError(
-                f"`labels` is missing. The layer '{self.name}' has "
-                f"num_classes={self.num_classes}, so in training its predictor "
-                "needs the labels: name it among the `interfaces` of a "
-                "`DecoupledModel`, which passes them on, or call it with "
-                "`labels=...`."
-            )
-        labels = ops.convert_to_tensor(labels)
-        if len(labels.shape) > 1 and labels.shape[-1] == 1:
-            labels = ops.squeeze(labels, axis=-1)
-        *places, last = labels.shape
-        before = inputs.shape[:-1]
-        are_numbers = same_shape(labels.shape, before[: len(labels.shape)])
-        is_one_hot = (
-            bool(places)
-            and last == self.num_classes
-            and same_shape(places, before[: len(places)])
-        )
-        if not (are_numbers or is_one_hot):
-            raise ValueError(
-                f"`labels`. The layer '{self.name}' has num_classes="
-                f"{self.num_classes} and inputs of shape {tuple(inputs.shape)}"
-                ". Expected class numbers for each example, or for each of "
-                "its positions, or rows of num_classes values. "
-                f"Received: shape {tuple(labels.shape)}"
-            )
-        is_float = keras.backend.is_float_dtype(labels.dtype)
-        if are_numbers and not (is_one_hot and is_float):
-            places = labels.shape
-            labels = ops.one_hot(ops.cast(labels, "int32"), self.num_classes)
-        labels = ops.cast(labels, inputs.dtype)
-        # Labels are spread over the axes that they do not have.
-        ones = (1,) * (len(before) - len(places))
-        shape = ops.shape(labels)
-        labels = ops.reshape(labels, (*shape[:-1], *ones, shape[-1]))
-        return ops.broadcast_to(
-            labels, (*ops.shape(inputs)[:-1], self.num_classes)
-        )
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
+        return self.scaled(prediction, inputs, gradient_scale)
 
     def get_config(self):
-        config = super().get_config()
         predictor = self.predictor
         if predictor is not None:
             predictor = keras.saving.serialize_keras_object(predictor)
-        return {
-            **config,
-            "predictor": predictor,
-            "num_classes": self.num_classes,
-        }
+        return {**super().get_config(), "predictor": predictor}
 
     @classmethod
     def from_config(cls, config):
@@ -215,3 +305,34 @@ class SyntheticGradient(keras.layers.Layer):
         if isinstance(predictor, dict):
             predictor = keras.saving.deserialize_keras_object(predictor)
         return cls(**{**config, "predictor": predictor})
+
+
+def linear_predictor(units, **kwargs):
+    """Returns one Dense layer with `units` outputs, zero at the start.
+
+    Before it has learned anything, a predictor must not move the module below
+    (arXiv 1608.05343, supplement).
+    """
+    return keras.layers.Dense(units, kernel_initializer="zeros", **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="dni_lesson")
+class ZeroPredictor(keras.layers.Layer):
+    """Predicts that every gradient is zero: the control of every DNI.
+
+    `SyntheticGradient(ZeroPredictor())` lets no gradient through, so that only
+    the module above the last boundary learns. It sends zeros rather than
+    nothing at all because optimizers complain of variables without a gradient.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The input's.
+    """
+
+    def call(self, inputs):
+        return ops.zeros_like(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dni_lesson.checks import check_int
 from dni_lesson.feeding import STEPS_AT_ONCE, CheckedModel
-from dni_lesson.interfaces import SyntheticGradient
+from dni_lesson.interfaces import Interface
 from dni_lesson.losses import example_weights, the_loss
 
 import keras
@@ -36,8 +36,8 @@ class DecoupledModel(CheckedModel):
             any structure of them. A `DecoupledModel` among them stands for its
             own modules and interfaces.
         interfaces: List of one entry per boundary, that is one fewer than
-            modules: a `SyntheticGradient`, or `None` to let the true gradient
-            through.
+            modules: an `Interface`, such as `SyntheticGradient`, or `None` to
+            let the true gradient through.
 
     Call arguments:
         inputs: Float tensor `(batch, *features)`, or whatever the first module
@@ -95,9 +95,9 @@ class DecoupledModel(CheckedModel):
                     f"Received: {module!r}"
                 )
         for interface in interfaces:
-            if not isinstance(interface, SyntheticGradient | None):
+            if not isinstance(interface, Interface | None):
                 raise ValueError(
-                    "`interfaces`. Expected SyntheticGradient layers or None. "
+                    "`interfaces`. Expected Interface layers or None. "
                     f"Received: {interface!r}"
                 )
         self.modules, self.interfaces = _flat(modules, interfaces)
@@ -112,7 +112,7 @@ class DecoupledModel(CheckedModel):
                     "`modules`. Expected modules that return one tensor. "
                     f"Received: modules[{k}] returned {type(h).__name__}"
                 )
-            if interface is not None:
+            if interface is not None and not interface.built:
                 interface.build(h.shape)
         self.output_spec = h
 

@@ -1,18 +1,12 @@
 """The MLP of the course, under four training rules."""
 
-from dni_lesson.checks import (
-    check_choice,
-    check_int,
-    check_widths,
-)
-from dni_lesson.interfaces import SyntheticGradient
-from dni_lesson.model import DecoupledModel
-from dni_lesson.predictors import (
+from dni_lesson.checks import check_choice, check_int, check_widths
+from dni_lesson.interfaces import (
+    SyntheticGradient,
     ZeroPredictor,
-    glorot,
-    hidden_layers,
-    hidden_predictor,
+    linear_predictor,
 )
+from dni_lesson.model import DecoupledModel
 
 import keras
 
@@ -116,6 +110,42 @@ def mlp(
     model = DecoupledModel(modules, interfaces, name=f"mlp_{rule}")
     model.build((None, input_dim))
     return model
+
+
+def hidden_predictor(units, hidden_units, extra_inputs=0, seed=0):
+    """Returns a predictor with hidden layers: Dense, BatchNorm, ReLU.
+
+    Args:
+        units: Integer, the width of the boundary.
+        hidden_units: Tuple of integers, the widths of the hidden layers;
+            `(1024, 1024)` is the paper's.
+        extra_inputs: Integer, how many values it sees beside the activations:
+            the number of classes for cDNI. Default `0`.
+        seed: Integer, of the initial weights. Default `0`.
+    """
+    layers = [keras.Input((units + extra_inputs,))]
+    for k, width in enumerate(hidden_units):
+        layers += hidden_layers(width, seed + k)
+    return keras.Sequential([*layers, linear_predictor(units)])
+
+
+def hidden_layers(units, seed):
+    """Returns the layers of one hidden layer: Dense, BatchNorm, ReLU."""
+    return [
+        # BatchNorm's offset takes the place of the bias.
+        keras.layers.Dense(
+            units, use_bias=False, kernel_initializer=glorot(seed)
+        ),
+        # Keras's default momentum, 0.99, still remembers the initial
+        # statistics after the few hundred steps of a lesson.
+        keras.layers.BatchNormalization(momentum=0.9),
+        keras.layers.ReLU(),
+    ]
+
+
+def glorot(seed):
+    """Returns Keras's default initialiser with a seed of its own."""
+    return keras.initializers.GlorotUniform(seed=seed)
 
 
 def _hidden_module(inputs, units, seed, name):

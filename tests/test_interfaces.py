@@ -1,10 +1,15 @@
 import dni_lesson as dni
+from dni_lesson.costs import module_macs
 
 import helpers
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import double_precision
+from keras import ops
+
+__all__ = ["double_precision"]
 
 H = np.array([[1.0, -2.0], [3.0, 0.5]], "float32")
 
@@ -264,3 +269,101 @@ def test_float16_keeps_labels_whole_and_large_scales_finite(wrapped):
         H.astype("float16"),
     )
     np.testing.assert_allclose(g, [[1e4, 1e4], [0, 0]], rtol=1e-2)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class SignInterface(dni.Interface):
+    """A rule of a reader's own: its predictor regresses to the sign of `g`.
+
+    In per-example units the prediction lies between -1 and 1.
+    """
+
+    def build(self, input_shape):
+        *before, units = input_shape
+        self.predictor = keras.layers.Dense(units, kernel_initializer="zeros")
+        self.predictor.build((*before, units + (self.num_classes or 0)))
+
+    @property
+    def layers(self):
+        return [self.predictor]
+
+    def synthetic_gradient(
+        self, inputs, labels=None, gradient_scale=None, training=False
+    ):
+        prediction = self.predictor(self.predictor_inputs(inputs, labels))
+        return self.scaled(prediction, inputs, gradient_scale)
+
+    def error(self, g_hat, g, gradient_scale):
+        return g_hat - gradient_scale * ops.sign(g)
+
+
+def sign_model(**kwargs):
+    modules = dni.mlp(3, 8, "backprop", input_dim=6, num_classes=3).modules
+    model = dni.DecoupledModel(
+        modules, [SignInterface(num_classes=3), SignInterface()]
+    )
+    model.build((None, 6))
+    model.compile("adam", helpers.crossentropy(), **kwargs)
+    return model
+
+
+@pytest.mark.parametrize("scale", [None, [0.1, 0.7]])
+def test_a_rule_of_ones_own_learns_what_its_error_says(scale):
+    layer = SignInterface()
+    layer.build((None, 2))
+    layer.predictor.kernel.assign(np.array([[0.5, 0.0], [0.0, -0.5]]))
+    g = np.array([[3.0, -4.0], [0.0, 0.1]])
+    kernel, bias = predictor_gradient(
+        layer,
+        tf.constant(H),
+        lambda out: tf.reduce_sum(out * g),
+        gradient_scale=scale,
+    )
+    error = H * [0.5, -0.5] - np.sign(g)
+    error *= np.array([0.5, 0.5] if scale is None else scale)[:, None]
+    np.testing.assert_allclose(kernel, H.T @ error, rtol=1e-6)
+    np.testing.assert_allclose(bias, error.sum(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_a_rule_of_ones_own_keeps_the_layer_contract(num_classes):
+    labels = {} if num_classes is None else {"labels": [0, 2]}
+    helpers.assert_layer_contract(SignInterface(num_classes), H, **labels)
+
+
+def test_a_rule_of_ones_own_trains_alike_by_fit_and_by_workers(
+    double_precision,
+):
+    x, y = helpers.toy_data(26)
+    models = [sign_model(jit_compile=False), sign_model()]
+    start = helpers.weights(models[0])
+    how = {"epochs": 3, "batch_size": 8, "shuffle": False}
+    models[0].fit(x, y, verbose=0, **how)
+    dni.fit_async(models[1], x, y, queue_size=1, **how)
+    for before, fitted, asynchronous in zip(
+        start, *map(helpers.weights, models), strict=True
+    ):
+        assert np.any(before != fitted)
+        np.testing.assert_allclose(fitted, asynchronous, rtol=1e-6, atol=1e-9)
+
+
+def test_a_rule_of_ones_own_is_saved_watched_and_counted(tmp_path):
+    x, y = helpers.toy_data()
+    model, monitor = sign_model(jit_compile=False), dni.GradientMonitor(x, y)
+    model.fit(x, y, verbose=0, epochs=2, callbacks=[monitor])
+    assert monitor.history["boundary"] == [1, 2, 1, 2]
+    assert np.isfinite(monitor.history["cosine"][2:]).all()
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    helpers.assert_same_weights(model, loaded)
+    for one in (model, loaded):
+        one.fit(x, y, shuffle=False, verbose=0)
+    helpers.assert_same_weights(model, loaded)
+    assert module_macs(model).predictor == [2 * (8 + 3) * 8, 2 * 8 * 8, 0]
+
+
+def test_an_interface_that_cannot_learn_lets_nothing_cross():
+    assert not dni.SyntheticGradient(dni.ZeroPredictor()).crosses
+    layer = SignInterface()
+    layer.build((None, 2))
+    assert layer.crosses and layer.layers == [layer.predictor]

@@ -308,7 +308,7 @@ def test_modules_and_interfaces_must_match():
     dense = keras.layers.Dense(2)
     with pytest.raises(ValueError, match="`interfaces`.*1 for 2 modules"):
         dni.DecoupledModel([dense, dense], [])
-    with pytest.raises(ValueError, match="`interfaces`. Expected Synth"):
+    with pytest.raises(ValueError, match="`interfaces`. Expected Interface"):
         dni.DecoupledModel([dense, dense], [dense])
     with pytest.raises(ValueError, match="`modules`. Expected Keras"):
         dni.DecoupledModel(["dense"], [])

@@ -17,7 +17,7 @@ class Part(NamedTuple):
         modules: List of Keras layers, from input to output.
         inner: List with the interface above each of them but the last; `None`
             where the true gradient passes.
-        interface: The `SyntheticGradient` between this part and the next, or
+        interface: The `Interface` between this part and the next, or
             `None`.
         is_first: Boolean, whether the part reads the network's input.
         is_last: Boolean, whether the part ends in the loss.

@@ -17,7 +17,7 @@ class Stage:
     Their calls are compiled for one or several batch sizes, and every schedule
     uses the same ones. Gradients that travel between stages are those of the
     loss of the whole mini-batch, in its units; predictors work in per-example
-    units, as `SyntheticGradient` says.
+    units, as `Interface` says.
 
     Args:
         part: `Part`.
@@ -260,7 +260,9 @@ class LowerStage(Stage):
         def update_synthetic(residuals, out, y):
             # As in training, but a predictor's states are left to its own call.
             with keras.StatelessScope():
-                g = self._predicted(out, y)
+                g = self.part.interface.synthetic_gradient(
+                    out, y, self.model.gradient_scale(out), training=True
+                )
             return update(residuals, g)
 
         def learn(h, y):
@@ -276,20 +278,15 @@ class LowerStage(Stage):
             self.train_predictor.add(self._teach, out, y, out)
         return out
 
-    def _predicted(self, out, y):
-        scale = self.model.gradient_scale(out)
-        return self.part.interface.synthetic_gradient(
-            out, y, scale, training=True
-        )
-
     def _teach(self, out, y, g):
+        interface, scale = self.part.interface, self.model.gradient_scale(out)
         with tf.GradientTape() as tape:
-            g_hat = self._predicted(out, y)
-            ends = [g_hat, *self.part.interface.losses]
+            passed = interface(out, y, scale, training=True)
+            ends = [passed, *interface.losses]
         gradients = tape.gradient(
             ends,
             [variable.value for variable in self.predictor_variables],
-            output_gradients=[g_hat - g, *map(tf.ones_like, ends[1:])],
+            output_gradients=[g, *map(tf.ones_like, ends[1:])],
         )
         self._update(gradients, learner=1)
 
