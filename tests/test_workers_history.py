@@ -23,11 +23,10 @@ import keras
 import numpy as np
 import pytest
 from helpers import double_precision
+from test_workers_fit import assert_close, made
 
 __all__ = ["double_precision"]
 
-# Of other executions in float64.
-REORDERED = {"rtol": 1e-6, "atol": 1e-9}
 SHARES = np.array([0.4, 0.4, 0.2])  # Three mini-batches, the last one smaller.
 PER_EPOCH = 4
 LOCKED = make_schedule("locked")
@@ -91,13 +90,6 @@ def test_a_callback_can_stop_the_training():
     assert log.epoch_ended(3, dict.fromkeys(range(3), 1.0)) is True
 
 
-def made(rule="cdni", optimizer=None):
-    model = dni.mlp(3, 8, rule, input_dim=6, num_classes=3)
-    optimizer = optimizer or keras.optimizers.Adam(1e-2)
-    model.compile(optimizer, helpers.crossentropy(), jit_compile=False)
-    return model
-
-
 def train(model, epochs=3, fit=None, **kwargs):
     x, y = helpers.toy_data(8 * PER_EPOCH)
     how = {"epochs": epochs, "batch_size": 8, "shuffle": False}
@@ -119,10 +111,8 @@ class Looks(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.seen.append(helpers.weights(self.model))
         time.sleep(0.05)  # Nobody goes on while a callback looks.
-        for one, other in zip(
-            self.seen[-1], helpers.weights(self.model), strict=True
-        ):
-            np.testing.assert_array_equal(one, other)
+        later = helpers.weights(self.model)
+        assert all(map(np.array_equal, self.seen[-1], later))
         self.model.stop_training = epoch == self._stop_after
 
 
@@ -151,9 +141,8 @@ def test_callbacks_see_what_fit_shows_them(
         for look, model in zip(looks, models, strict=True)
     ]
     assert len(ends[0]) == len(ends[1]) == 3
-    for one, other in zip(*ends, strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_allclose(a, b, **REORDERED)
+    for expected, received in zip(*ends, strict=True):
+        assert_close(expected, received)
 
 
 @pytest.mark.parametrize(("queue_size", "modules"), [(1, 3), (3, 3), (8, 1)])
@@ -185,8 +174,7 @@ def test_callbacks_change_nothing(double_precision, steps):
     for model, callbacks in zip(models, ([Looks()], None), strict=True):
         how = {"queue_size": 3, "steps_per_execution": steps}
         train(model, in_turn=True, callbacks=callbacks, **how)
-    for one, other in zip(*map(helpers.weights, models), strict=True):
-        np.testing.assert_allclose(one, other, **REORDERED)
+    assert_close(*map(helpers.weights, models))
 
 
 def test_training_ends_where_early_stopping_says_so():

@@ -1,6 +1,5 @@
 """A stage's calls, by themselves: what they change, and what they do not."""
 
-import dni_lesson as dni
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.schedule import make_schedule
 from dni_lesson.workers.stage import LowerStage, make_stage
@@ -11,19 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import double_precision
+from test_workers_fit import REORDERED, assert_close, made
 
 __all__ = ["double_precision"]
-
-# Another program for the same steps reorders sums, here in float64.
-REORDERED = {"rtol": 1e-6, "atol": 1e-9}
-
-
-def compiled(jit_compile=False):
-    # XLA takes many times as long to compile as these few steps take.
-    model = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
-    adam = keras.optimizers.Adam(1e-2)
-    model.compile(adam, helpers.crossentropy(), jit_compile=jit_compile)
-    return model
 
 
 def batch():
@@ -55,7 +44,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("schedule", ["decoupled", "locked"])
 def test_compiling_changes_no_weight(schedule):
-    model = compiled()
+    model = made()
     before, h = helpers.weights(model), batch()[0]
     for number in range(3):
         h = stage_of(model, number, schedule).compile(h, batch()[1])
@@ -66,7 +55,7 @@ def test_a_compilation_that_fails_changes_no_weight(monkeypatch):
     def fail(*_):
         raise OSError("no memory")
 
-    model = compiled()
+    model = made()
     before = helpers.weights(model)
     monkeypatch.setattr(LowerStage, "_teach", fail)
     with pytest.raises(OSError, match="no memory"):
@@ -75,7 +64,7 @@ def test_a_compilation_that_fails_changes_no_weight(monkeypatch):
 
 
 def test_averages_count_from_the_first_update_on():
-    model = compiled()
+    model = made()
     model.optimizer = keras.optimizers.SGD(0.1, use_ema=True)
     before = helpers.weights(model)
     stage = lower_stage(model)
@@ -87,7 +76,7 @@ def test_averages_count_from_the_first_update_on():
 
 
 def test_a_learning_rate_reaches_part_and_predictor():
-    model = compiled()
+    model = made()
     stage = lower_stage(model)
     step(stage)
     before = helpers.weights(model.modules[0].layers[0])
@@ -98,7 +87,7 @@ def test_a_learning_rate_reaches_part_and_predictor():
 
 def test_a_stage_goes_on_from_its_state_as_if_nothing_had_happened():
     # The same compiled calls on the same numbers: equal to the last digit.
-    stage = lower_stage(compiled(jit_compile=True))
+    stage = lower_stage(made(jit_compile=True))
     step(stage)
     state = stage.state()
     step(stage)
@@ -111,7 +100,7 @@ def test_a_stage_goes_on_from_its_state_as_if_nothing_had_happened():
 
 
 def test_updating_a_part_leaves_its_predictor_alone_and_the_other_way_round():
-    model = compiled()
+    model = made()
     stage = lower_stage(model)
     step(stage)  # From now on the prediction is not zero.
     x, y = batch()
@@ -128,7 +117,7 @@ def test_updating_a_part_leaves_its_predictor_alone_and_the_other_way_round():
 
 def test_without_xla_no_gradient_sees_its_own_update(double_precision):
     # However late a call reads: the weights come from the call before.
-    stage = stage_of(compiled(), 1, "locked")
+    stage = stage_of(made(), 1, "locked")
     rng = np.random.default_rng(0)
     h, g = (tf.constant(rng.normal(size=(8, 8))) for _ in range(2))
     stage.compile(h, batch()[1])
@@ -150,7 +139,8 @@ def test_several_steps_in_a_call_are_the_same_steps(
     double_precision, number, jit_compile
 ):
     together, single = (
-        stage_of(compiled(jit_compile), number, steps=steps) for steps in (2, 1)
+        stage_of(made(jit_compile=jit_compile), number, steps=steps)
+        for steps in (2, 1)
     )
     rng = np.random.default_rng(0)
     size = 6 if number == 0 else 8
@@ -175,9 +165,8 @@ def test_several_steps_in_a_call_are_the_same_steps(
                 assert one is None
             else:
                 np.testing.assert_allclose(one, tf.stack(others), **REORDERED)
-    for one, other in zip(together.state(), single.state(), strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_allclose(a, b, **REORDERED)
+    for several, each in zip(together.state(), single.state(), strict=True):
+        assert_close(several, each)
 
 
 def learn(stage, h, y):

@@ -22,19 +22,9 @@ import numpy as np
 import pytest
 import trouble
 from helpers import double_precision
-from test_workers_fit import plain
+from test_workers_fit import assert_close, made, plain
 
 __all__ = ["double_precision"]
-
-# Of other executions in float64.
-REORDERED = {"rtol": 1e-6, "atol": 1e-9}
-
-
-def made(rule="cdni", jit_compile=False, depth=2):
-    model = dni.mlp(depth, 8, rule, input_dim=6, num_classes=3)
-    adam = keras.optimizers.Adam(1e-2)
-    model.compile(adam, helpers.crossentropy(), jit_compile=jit_compile)
-    return model
 
 
 def train(model, batch_size=8, fit=dni.fit_async, **kwargs):
@@ -61,7 +51,7 @@ def test_a_later_run_is_as_if_it_were_the_first(
     double_precision, compilations, devices, ema
 ):
     optimizer = keras.optimizers.Adam(1e-2, use_ema=ema)
-    models = [made(), made()]
+    models = [made(depth=2), made(depth=2)]
     for model in models:
         model.compile(optimizer, helpers.crossentropy(), jit_compile=False)
     start = models[0].get_weights()
@@ -73,12 +63,11 @@ def test_a_later_run_is_as_if_it_were_the_first(
     train(models[0], queue_size=1, devices=devices)
     assert not compilations
     train(models[1], queue_size=1, devices=devices)
-    for one, other in zip(*map(helpers.weights, models), strict=True):
-        np.testing.assert_allclose(one, other, **REORDERED)
+    assert_close(*map(helpers.weights, models))
 
 
 def test_a_rate_that_was_set_holds_for_a_later_run():
-    model = made()
+    model = made(depth=2)
     train(model)
     model.optimizer.learning_rate = 0.0
     before = helpers.learnt(model)
@@ -117,7 +106,7 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_counts_for_compiled_calls_compiles_them_anew(compilations, name):
     change, kwargs = CHANGES[name]
-    model = made()
+    model = made(depth=2)
     train(model)
     change(model)
     compilations.clear()
@@ -129,7 +118,7 @@ def test_after_an_error_nothing_is_kept(compilations):
     def fail(epoch, logs):
         raise OSError("no space")
 
-    model = made()
+    model = made(depth=2)
     stop = keras.callbacks.LambdaCallback(on_epoch_end=fail)
     with pytest.raises(OSError, match="no space"):
         train(model, callbacks=[stop])
@@ -140,7 +129,7 @@ def test_after_an_error_nothing_is_kept(compilations):
 
 def test_of_many_kinds_of_runs_the_last_are_kept(monkeypatch):
     monkeypatch.setattr(team, "MOST_KEPT", 1)
-    model = made()
+    model = made(depth=2)
     for modules in (1, 2):
         train(model, modules=modules)
     assert len(vars(model)[team._NAME]) == 1
@@ -164,40 +153,40 @@ def test_ten_runs_do_what_fit_does(
         for model, jit in zip(models, (False, jit_compile), strict=True):
             model.compile("adam", helpers.crossentropy(), jit_compile=jit)
     else:
-        models = [made(rule, depth=3), made(rule, jit_compile, depth=3)]
+        models = [made(rule), made(rule, jit_compile=jit_compile)]
     start = models[0].get_weights()
     train(models[0], fit=dni.DecoupledModel.fit, epochs=2, verbose=0)
     for _ in range(10):
         models[1].set_weights(start)
         train(models[1], epochs=2, schedule=schedule, queue_size=1)
-        for one, other in zip(*map(helpers.weights, models), strict=True):
-            np.testing.assert_allclose(one, other, **REORDERED)
+        assert_close(*map(helpers.weights, models))
 
 
-KINDS = {
-    "decoupled": Decoupled,
-    "locked": TrueGradient,
-    "gpipe": TrueGradient,
-    "delayed": TrueGradient,
-}
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_workers_of_a_team_are_a_chain(name):
-    model, schedule = made(depth=3), make_schedule(name)
-    plan = make_plan(schedule, epochs=1, per_epoch=1)
+@pytest.mark.parametrize(
+    ("name", "steps", "kind"),
+    [
+        ("decoupled", 1, Decoupled),
+        ("decoupled", 2, DecoupledTogether),
+        ("locked", 1, TrueGradient),
+        ("gpipe", 1, TrueGradient),
+        ("delayed", 1, TrueGradient),
+    ],
+)
+def test_workers_of_a_team_are_a_chain(name, steps, kind):
+    model = made()
+    schedule = make_schedule(name, steps_per_execution=steps)
     whole = Team(model, partition(model, schedule), schedule)
-    first, second, top = whole.workers(plan, batches="source")
-    kinds = [type(worker) for worker in (first, second, top)]
-    assert kinds == [KINDS[name], KINDS[name], Top]
-    assert [worker.number for worker in (first, second, top)] == [1, 2, 3]
+    plan = make_plan(schedule, epochs=1, per_epoch=1)
+    first, second, top = workers = whole.workers(plan, batches="source")
+    assert [type(worker) for worker in workers] == [kind, kind, Top]
+    assert [worker.number for worker in workers] == [1, 2, 3]
     assert first.above is second and second.above is top
     assert top.below is second and second.below is first
     assert first.below is top.above is None
 
 
 def test_a_team_runs_often_and_goes_on_where_it_was(double_precision):
-    model, other = made(), made()
+    model, other = made(depth=2), made(depth=2)
     schedule = make_schedule("decoupled", queue_size=1)
     whole = Team(model, partition(model, schedule), schedule)
     batches = Batches(*helpers.toy_data(32), 8, schedule, shuffle=False)
@@ -205,16 +194,7 @@ def test_a_team_runs_often_and_goes_on_where_it_was(double_precision):
         records = whole.run(make_plan(schedule, epochs, 4), batches)
         assert [record.updates for record in records] == [4 * epochs] * 2
     train(other, fit=dni.DecoupledModel.fit, epochs=3, verbose=0)
-    for one, another in zip(*map(helpers.weights, (model, other)), strict=True):
-        np.testing.assert_allclose(one, another, **REORDERED)
-
-
-def test_mini_batches_together_are_another_kind_of_worker():
-    model = made()
-    schedule = make_schedule("decoupled", steps_per_execution=2)
-    whole = Team(model, partition(model, schedule), schedule)
-    lower, top = whole.workers(make_plan(schedule, 1, 1), batches="source")
-    assert type(lower) is DecoupledTogether and type(top) is Top
+    assert_close(*map(helpers.weights, (model, other)))
 
 
 class Trouble(trouble.Watched):

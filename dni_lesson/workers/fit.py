@@ -174,8 +174,7 @@ def _train(model, parts, plan, batches, devices, callbacks, workers):
                     model, parts, plan, batches, log.epoch_ended
                 )
             else:
-                kind = model, parts, plan.schedule, devices, batches
-                with kept_team(*kind) as team:
+                with kept_team(model, parts, devices, plan, batches) as team:
                     records = team.run(plan, batches, log.epoch_ended)
         finally:
             log.training_ended()
@@ -187,11 +186,8 @@ _being_trained, _lock = set(), threading.Lock()  # ids of variables
 
 @contextlib.contextmanager
 def claimed(model):
-    """Lets one run at a time train the weights of a model.
-
-    Raises:
-        ValueError: If another run trains some of them.
-    """
+    """Lets one run at a time train the weights of a model, or raises a
+    `ValueError`."""
     weights = {id(variable) for variable in model.variables}
     with _lock:
         if weights & _being_trained:
@@ -226,11 +222,7 @@ def check_model(model):
 
 
 def check_arrays(model, x, y):
-    """Returns examples as arrays.
-
-    Raises:
-        ValueError: If they are something else, or do not fit the model.
-    """
+    """Returns examples as arrays, or raises a `ValueError`."""
     for name, value in (("x", x), ("y", y)):
         if not isinstance(value, list | tuple) and not hasattr(
             value, "__array__"
@@ -242,16 +234,15 @@ def check_arrays(model, x, y):
 
 
 def check_callbacks(callbacks):
-    """Raises a `ValueError` if these are no callbacks of Keras; returns them
-    as a list."""
-    given = keras.tree.flatten([] if callbacks is None else callbacks)
-    for callback in given:
+    """Returns a list of Keras callbacks, or raises a `ValueError`."""
+    callbacks = keras.tree.flatten([] if callbacks is None else callbacks)
+    for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise ValueError(
                 "`callbacks`. Expected a list of Keras callbacks. "
                 f"Received: {callback!r}"
             )
-    return given
+    return callbacks
 
 
 class _MaskKeeper(keras.layers.Layer):

@@ -36,8 +36,7 @@ _NAME = "_compiled_teams"
 class Team:
     """The stages of a model, from input to output, on threads of this process.
 
-    Each run goes on from the weights of the model, and with optimizers as the
-    last one left them, see `begin`.
+    Each run goes on where the last one ended, with the same optimizers.
 
     Args:
         model: `DecoupledModel`, compiled.
@@ -71,11 +70,6 @@ class Team:
                     h = stage.compile(h, y)
                 self._shapes.add(shape)
 
-    def begin(self):
-        """Goes back to how a new team of the model as it is would be."""
-        for stage in self.stages:
-            stage.begin()
-
     def finish(self):
         """Brings the weights into the model, see `Stage.finish`."""
         for stage in self.stages:
@@ -104,7 +98,10 @@ class Team:
         def tell(minibatches, losses, weights):
             if not plan.watched:
                 return on_epoch_end(minibatches, losses)
-            with paused(workers, plan.step_timeout), self._shown(weights):
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(paused(workers, plan.step_timeout))
+                for stage, values in zip(self.stages, weights, strict=True):
+                    stack.enter_context(stage.shown(values))
                 stops = on_epoch_end(minibatches, losses)
                 for stage in self.stages:
                     stage.follow(rate_of(self._model))
@@ -131,44 +128,34 @@ class Team:
             below.above, above.below = above, below
         return workers
 
-    @contextlib.contextmanager
-    def _shown(self, weights):
-        with contextlib.ExitStack() as stack:
-            for stage, values in zip(self.stages, weights, strict=True):
-                stack.enter_context(stage.shown(values))
-            yield
-
 
 @contextlib.contextmanager
-def kept_team(model, parts, schedule, devices, batches):
+def kept_team(model, parts, devices, plan, batches):
     """Gives the team of a model for a kind of run, as at the start of one.
 
     After an error it is not kept: a worker that hangs may still use it.
-
-    Args:
-        model, parts, schedule, devices: As `Team`.
-        batches: `Batches`.
     """
     teams = vars(model).setdefault(_NAME, {})
-    kind = _kind_of_run(model, parts, schedule, devices, batches)
+    kind = _kind_of_run(model, parts, devices, plan, batches)
     team, _ = teams.pop(kind, (None, None))
     if team:
-        team.begin()
+        for stage in team.stages:
+            stage.begin()
     else:
-        team = Team(model, parts, schedule, devices)
+        team = Team(model, parts, plan.schedule, devices)
     yield team
     teams[kind] = team, [model.loss, *model.metrics]
     while len(teams) > MOST_KEPT:
         del teams[next(iter(teams))]
 
 
-def _kind_of_run(model, parts, schedule, devices, batches):
+def _kind_of_run(model, parts, devices, plan, batches):
     """Returns what two runs have in common that can use the same team."""
     config = model.optimizer.get_config()
     if isinstance(config["learning_rate"], float):
         del config["learning_rate"]  # It is a variable.
     return (
-        schedule._replace(window=1),
+        plan.schedule._replace(window=1),
         tuple(devices),
         model.jit_compile,
         type(model.optimizer),

@@ -15,22 +15,22 @@ from dni_lesson.workers.mailbox import Mailbox
 
 import tensorflow as tf
 
-# What a decoupled worker does with mini-batch j, and with later ones until the
-# gradient of j has come:
+# A decoupled worker and mini-batch j:
 #
-#      worker below             this worker              worker above
+#   worker below                 this worker                  worker above
+#        |                            |                             |
+#        |----- "input" (j, h, y) --->| out = forward(h, y)         |
+#        |                            |----- "input" (j, out, y) -->|
+#        |                            | update_synthetic(): new     |
+#        |                            | weights, without waiting    |
+#        |<--- "gradient" (j, g_h) ---|                             |
+#        |                            | the same for j + 1, ...:    |
+#        |                            | `window` may be under way   |
+#        |                            |<---- "gradient" (j, g) -----|
+#        |                            | train_predictor(out, y, g)  |
 #
-#    "input" (j, h, y) ------> out = forward(h, y)
-#                              -- (j, out, y) ---------> "input"
-#                              update_synthetic(): new weights
-#   "gradient" <--(j, g_h)---- the gradient of h
-#                              remembers out, y
-#      j + 1, j + 2 ... ------> the same, up to `window` of them
-#                              train_predictor(out, y, g): its error is
-#                              g_hat - g  <-----(j, g)---- "gradient"
-#
-# Without a predictor a worker has only forward(...) to do with an "input", and
-# it is the "gradient" that updates it and lets it send the gradient of h.
+# Where gradients are not synthetic, "input" means forward(h, y) alone, and
+# "gradient" means update(g): only then there is a g_h to send.
 
 
 class Worker:
@@ -83,6 +83,11 @@ class Worker:
         """After how many mini-batches the weights are as they are."""
         return self.plan.first + self.updates
 
+    def busy(self):
+        """Returns for how many seconds the present call has lasted."""
+        since = self._busy_since
+        return 0.0 if since is None else time.perf_counter() - since
+
     def record(self):
         """Returns the `Record` of what was done so far."""
         return Record(
@@ -126,11 +131,6 @@ class Worker:
 
     def on_gradient(self, job, g):
         raise NotImplementedError
-
-    def busy(self):
-        """Returns for how many seconds the present call has lasted."""
-        since = self._busy_since
-        return 0.0 if since is None else time.perf_counter() - since
 
     def _take_losses(self):
         return None

@@ -131,22 +131,6 @@ class Snapshot(NamedTuple):
     record: Record | None = None
 
 
-class News(NamedTuple):
-    """What has happened in an actor since the last time.
-
-    Attributes:
-        epochs: Tuple of what `Worker.on_epoch_end` got.
-        snapshot: `Snapshot`, if there is a new one.
-        busy: Float, seconds since the present call began, 0 between calls.
-        idle: Float, see `Mailbox.idle`; infinite after the end.
-    """
-
-    epochs: tuple = ()
-    snapshot: Snapshot | None = None
-    busy: float = 0.0
-    idle: float = 0.0
-
-
 class ModuleActor:
     """Holds one part, and works on it when told so.
 
@@ -161,9 +145,11 @@ class ModuleActor:
         # Actors that share a machine share its cores.
         threads_per_call(max((os.cpu_count() or 1) // spec.actors_here, 1))
         self._stage = _compiled_stage(spec)
-        self._records, self._news = [], News()
+        self._records, self._epochs, self._snapshot = [], [], None
         self._lock, self._last_updates = threading.Lock(), 0
         self._generation = self._stopped = 0
+        self._has_ended = threading.Event()
+        self._has_ended.set()
 
     def ready(self):
         """Returns when the part is compiled."""
@@ -233,14 +219,23 @@ class ModuleActor:
         if runs:
             self._worker.box.stop()
             while not self._has_ended.wait(0.05):
-                if self._busy() > step_timeout:
+                if self._worker.busy() > step_timeout:
                     return  # It hangs.
 
     def news(self):
-        """Returns the `News`."""
+        """Returns what has happened since the last time.
+
+        Returns:
+            A list of what `Worker.on_epoch_end` got; the `Snapshot`, if there
+            is a new one; the seconds since the present call began; and those
+            of `Mailbox.idle`, infinite after the end.
+        """
         with self._lock:
-            news, self._news = self._news, News()
-            return news._replace(busy=self._busy(), idle=self._idle())
+            news = self._epochs, self._snapshot
+            self._epochs, self._snapshot = [], None
+            if self._has_ended.is_set():
+                return *news, 0.0, math.inf
+            return *news, self._worker.busy(), self._worker.box.idle()
 
     def go_on(self, generation, minibatches):
         """Lets the first worker begin what comes after an epoch's end."""
@@ -267,14 +262,6 @@ class ModuleActor:
         """Returns a `Record` for each start."""
         return self._records
 
-    def _busy(self):
-        return self._worker.busy() if self._worker else 0.0
-
-    def _idle(self):
-        if self._worker is None or self._has_ended.is_set():
-            return math.inf
-        return self._worker.box.idle()
-
     def _after_message(self):
         updates, every = self._worker.updates, self._spec.plan.snapshot_every
         if updates // every > self._last_updates // every:
@@ -283,17 +270,15 @@ class ModuleActor:
                 for record in (*self._records, self._worker.record())
             ]
             state, position = self._stage.state(), self._worker.position
-            snapshot = Snapshot(position, state, joined(records))
             with self._lock:
-                self._news = self._news._replace(snapshot=snapshot)
+                self._snapshot = Snapshot(position, state, joined(records))
         self._last_updates = updates
 
     def _on_epoch_end(self, minibatches, weights, losses):
         # Tensors do not travel.
         losses = {job: float(loss) for job, loss in (losses or {}).items()}
         with self._lock:
-            epochs = (*self._news.epochs, (minibatches, weights, losses))
-            self._news = self._news._replace(epochs=epochs)
+            self._epochs.append((minibatches, weights, losses))
 
 
 def _compiled_stage(spec):

@@ -305,12 +305,12 @@ class Supervisor:
 
     def _take_news(self, number):
         """Keeps what has happened in an actor; see `check_progress`."""
-        news = self._ask(number, "news")
-        if news.snapshot:
-            self._snapshots[number] = news.snapshot
-        for epoch in news.epochs:
+        epochs, snapshot, busy, idle = self._ask(number, "news")
+        if snapshot:
+            self._snapshots[number] = snapshot
+        for epoch in epochs:
             self._epochs.add(number, *epoch)
-        return number, news.busy, news.idle
+        return number, busy, idle
 
     def _recover(self, dead):
         """Starts killed actors again; returns from where all go on."""
