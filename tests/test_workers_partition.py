@@ -1,11 +1,7 @@
 """Where a model may be cut, and what each worker gets."""
 
 import dni_lesson as dni
-from dni_lesson.workers.partition import (
-    partition,
-    set_weights_of,
-    weights_of,
-)
+from dni_lesson.workers.partition import partition
 from dni_lesson.workers.schedule import SCHEDULES
 
 import keras
@@ -114,6 +110,6 @@ def test_modules_without_weights_are_shared_out_too():
 
 def test_weights_of_a_part_fit_a_part_of_the_same_build():
     part, other = (partition(model(), DECOUPLED)[0] for _ in range(2))
-    changed = [weight + 1 for weight in weights_of(part)]
-    set_weights_of(other, changed)
-    assert all(map(np.array_equal, changed, weights_of(other)))
+    changed = [weight + 1 for weight in part.weights()]
+    other.set_weights(changed)
+    assert all(map(np.array_equal, changed, other.weights()))

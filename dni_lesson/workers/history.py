@@ -10,7 +10,6 @@ import math
 from typing import NamedTuple
 
 from dni_lesson.schedules import step_time
-from dni_lesson.workers.partition import weights_of
 
 import keras
 import numpy as np
@@ -115,7 +114,7 @@ class EpochEnds:
             *updates: Two integers, of the part and of its predictor.
 
         Yields:
-            The number of mini-batches, and the weights, as from `weights_of`,
+            The number of mini-batches, and the weights, see `Part.weights`,
             an empty list if nobody looks at them.
         """
         for place, half in enumerate(self._halves):
@@ -124,7 +123,7 @@ class EpochEnds:
             if rest == 0 and epoch > self._last[place]:
                 self._last[place] = epoch
                 weights = self._weights.setdefault(epoch, {})
-                weights[place] = weights_of(half) if self._plan.watched else []
+                weights[place] = half.weights() if self._plan.watched else []
                 if len(weights) == len(self._halves):
                     del self._weights[epoch]
                     in_order = [weights[k] for k in sorted(weights)]

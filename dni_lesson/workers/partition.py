@@ -29,42 +29,31 @@ class Part(NamedTuple):
     is_first: bool
     is_last: bool
 
+    def variables(self):
+        """Returns all Keras variables of the layers."""
+        layers = [*self.modules, *self.inner, self.interface]
+        return [
+            v for layer in layers if layer is not None for v in layer.variables
+        ]
 
-def variables_of(part):
-    """Returns all Keras variables of a part's layers."""
-    layers = [*part.modules, *part.inner, part.interface]
-    return [
-        variable
-        for layer in layers
-        if layer is not None
-        for variable in layer.variables
-    ]
+    def weights(self):
+        """Returns a list of arrays, the values of all variables."""
+        return [variable.numpy() for variable in self.variables()]
 
+    def set_weights(self, weights):
+        """Takes over the `weights` of a part of the same build."""
+        for variable, value in zip(self.variables(), weights, strict=True):
+            variable.assign(value)
 
-def weights_of(part):
-    """Returns a list of arrays, all variables of a part's layers."""
-    return [variable.numpy() for variable in variables_of(part)]
-
-
-def set_weights_of(part, weights):
-    """Gives a part what `weights_of` a part of the same build returned."""
-    for variable, value in zip(variables_of(part), weights, strict=True):
-        variable.assign(value)
-
-
-def copied(part, device):
-    """Returns a part with copies of its layers, made on a device.
-
-    Args:
-        part: `Part` with built layers.
-        device: String, the name of a TensorFlow device.
-    """
-    with tf.device(device):
-        return part._replace(
-            modules=[_copy(layer) for layer in part.modules],
-            inner=[_copy(layer) for layer in part.inner],
-            interface=_copy(part.interface),
-        )
+    def copied(self, device):
+        """Returns a part with copies of the built layers, on a TensorFlow
+        device of this name."""
+        with tf.device(device):
+            return self._replace(
+                modules=[_copy(layer) for layer in self.modules],
+                inner=[_copy(layer) for layer in self.inner],
+                interface=_copy(self.interface),
+            )
 
 
 def _copy(layer):
@@ -128,7 +117,7 @@ def partition(model, schedule, modules=None):
 def _check_nothing_is_shared(parts):
     owners = {}
     for number, part in enumerate(parts, 1):
-        for variable in variables_of(part):
+        for variable in part.variables():
             owner = owners.setdefault(id(variable), number)
             if owner != number:
                 raise ValueError(

@@ -60,13 +60,9 @@ SCHEDULES = {
 
 
 def make_schedule(name, queue_size=8, microbatches=4, steps_per_execution=1):
-    """Returns a `Schedule` with its numbers.
+    """Returns a `Schedule` with its numbers, or raises a `ValueError`.
 
-    Args:
-        name, queue_size, microbatches, steps_per_execution: As in `fit_async`.
-
-    Raises:
-        ValueError: If there is no such schedule.
+    Arguments are those of `fit_async`.
     """
     check_choice("schedule", name, SCHEDULES)
     schedule = SCHEDULES[name]
@@ -137,17 +133,9 @@ def make_plan(
     step_timeout=60.0,
     snapshot_every=100,
 ):
-    """Returns the `Plan` of a run of so many epochs.
+    """Returns the `Plan` of a run, or raises a `ValueError`.
 
-    Args:
-        schedule: `Schedule`.
-        per_epoch: Integer, mini-batches in an epoch.
-        watched: Boolean, see `Plan`.
-        epochs, in_turn, link_delay, step_timeout, snapshot_every: As in
-            `fit_async`.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+    Arguments are those of `Plan` and of `fit_async`.
     """
     return Plan(
         schedule,

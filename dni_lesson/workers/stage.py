@@ -4,7 +4,6 @@ import contextlib
 
 from dni_lesson.workers.compiling import CompiledCall, split_pass
 from dni_lesson.workers.devices import on_device
-from dni_lesson.workers.partition import copied, set_weights_of, weights_of
 
 import keras
 import tensorflow as tf
@@ -37,7 +36,7 @@ class Stage:
 
     def __init__(self, part, model, schedule, device=None):
         self._original, self._device = part, device
-        self.part = part if device is None else copied(part, device)
+        self.part = part if device is None else part.copied(device)
         self.model, self.schedule = model, schedule
         self.layers = [*self.part.modules]
         predictor = None
@@ -77,9 +76,7 @@ class Stage:
         Returns:
             An output of the part, `None` if it is the last.
         """
-        variables = [*self._optimizer_variables()]
-        for layer in (*self.layers, self.part.interface):
-            variables += layer.variables if layer is not None else []
+        variables = [*self._optimizer_variables(), *self.part.variables()]
         before = [tf.identity(variable.value) for variable in variables]
         try:
             with self.on_device():
@@ -92,7 +89,7 @@ class Stage:
     def begin(self):
         """Goes back to how a new stage of the model as it is would be."""
         if self._device is not None:
-            set_weights_of(self.part, weights_of(self._original))
+            self.part.set_weights(self._original.weights())
         with self.on_device():
             for old, variables in self._learners:
                 new = _clone(self.model.optimizer, variables)
@@ -104,28 +101,28 @@ class Stage:
     @contextlib.contextmanager
     def shown(self, weights):
         """Shows these weights in the model, until the context ends."""
-        live = weights_of(self._original)
-        set_weights_of(self._original, weights)
+        live = self._original.weights()
+        self._original.set_weights(weights)
         try:
             yield
         finally:
-            set_weights_of(self._original, live)
+            self._original.set_weights(live)
 
     def finish(self, weights=None):
         """Brings the weights into the model, averages where an optimizer has
         them.
 
         Args:
-            weights: As from `weights_of`. Default: those of the moment.
+            weights: As from `Part.weights`. Default: those of the moment.
         """
         if weights is not None:
-            set_weights_of(self.part, weights)
+            self.part.set_weights(weights)
         for optimizer, variables in self._learners:
             # Before the first update averages are zero.
             if variables and int(optimizer.iterations) > 0:
                 optimizer.finalize_variable_values(variables)
         if self._device is not None:
-            set_weights_of(self._original, weights_of(self.part))
+            self._original.set_weights(self.part.weights())
 
     def follow(self, learning_rate):
         """Sets the learning rate of both optimizers, unless it is `None`."""
@@ -138,10 +135,10 @@ class Stage:
 
         Returns:
             Two lists, of the optimizers' variables and of the weights of the
-            part, see `weights_of`.
+            part, see `Part.weights`.
         """
         optimizers = [value.numpy() for value in self._optimizer_variables()]
-        return optimizers, weights_of(self.part)
+        return optimizers, self.part.weights()
 
     def set_state(self, state):
         """Brings back what `state` returned."""
@@ -150,7 +147,7 @@ class Stage:
             self._optimizer_variables(), optimizers, strict=True
         ):
             variable.assign(value)
-        set_weights_of(self.part, weights)
+        self.part.set_weights(weights)
 
     def _optimizer_variables(self):
         for optimizer, _ in self._learners:

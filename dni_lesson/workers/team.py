@@ -20,7 +20,6 @@ import traceback
 
 from dni_lesson.workers.history import EpochParts
 from dni_lesson.workers.mailbox import Stopped
-from dni_lesson.workers.partition import variables_of
 from dni_lesson.workers.stage import make_stage, rate_of
 from dni_lesson.workers.worker import (
     KEPT,
@@ -165,7 +164,7 @@ def _kind_of_run(model, parts, devices, plan, batches):
         tuple(map(id, model.metrics)),
         batches.kind,
         tuple(
-            tuple((id(v), v.trainable) for v in variables_of(part))
+            tuple((id(v), v.trainable) for v in part.variables())
             for part in parts
         ),
     )

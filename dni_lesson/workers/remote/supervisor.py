@@ -10,7 +10,6 @@ import os
 import socket
 
 from dni_lesson.workers.history import EpochParts, joined
-from dni_lesson.workers.partition import set_weights_of
 from dni_lesson.workers.remote import held_interrupts
 from dni_lesson.workers.remote.actor import (
     ModuleActor,
@@ -195,7 +194,7 @@ class Supervisor:
             # Who is not yet ready has nothing to tell, and is not waited for.
             if number in self._snapshots:
                 weights = self._final_state(number)[1]
-                set_weights_of(self._parts[number - 1], weights)
+                self._parts[number - 1].set_weights(weights)
             ray.kill(actor)
 
     def _final_state(self, number):
@@ -279,7 +278,7 @@ class Supervisor:
         if not self._plan.watched:
             return on_epoch_end(minibatches, losses)
         for part, values in zip(self._parts, weights, strict=True):
-            set_weights_of(part, values)
+            part.set_weights(values)
         if on_epoch_end(minibatches, losses):
             self._last_weights = dict(enumerate(weights, 1))
             return True
