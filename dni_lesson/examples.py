@@ -1,15 +1,14 @@
-"""Examples that are to be trained on, checked with errors to act on.
+"""What a model is trained on: examples, labels, and how the loss reads them.
 
 Keras and TensorFlow notice most bad input too, but from deep inside a compiled
 step; labels out of range and NaN they do not notice at all. Every check here
 names the argument, what was expected and what was received.
 """
 
-from dni_lesson.losses import ignored_class, wants_integers, wants_one_hot
-
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 
 def check_examples(model, x, y=None, name=None):
@@ -146,7 +145,7 @@ def check_labels(model, y, name="y"):
     """
     loss, labels = model.only_loss, np.asarray(y)
     rank, classes = len(model.output_spec.shape), model.output_spec.shape[-1]
-    numbers, rows = wants_integers(loss), wants_one_hot(loss)
+    numbers, rows = _wants_integers(loss), _wants_one_hot(loss)
     limits = [
         (f"the interface '{one.name}'", one.num_classes)
         for one in model.interfaces
@@ -219,7 +218,7 @@ def _check_class_numbers(name, labels, reader, classes, rank, loss):
     if labels.dtype.kind != "f" and 0 <= low and high < classes:
         return  # The usual case, asked in every batch of a data set.
     outside = (labels < 0) | (labels >= classes) | (labels % 1 != 0)
-    ignored = ignored_class(loss)
+    ignored = _ignored_class(loss)
     if ignored is not None:
         outside &= labels != ignored
     if outside.any():
@@ -228,3 +227,105 @@ def _check_class_numbers(name, labels, reader, classes, rank, loss):
             f"{labels[outside].ravel()[0].item()} among them, which {reader} "
             "cannot use"
         )
+
+
+def the_loss(loss):
+    """Returns the one loss of a model: a `keras.losses.Loss` or a function.
+
+    Args:
+        loss: As `keras.Model.compile` takes it: a name, function or object, or
+            a list or dict with one of them; or `None`.
+
+    Raises:
+        ValueError: If there are several losses, or it is none that Keras
+            knows.
+    """
+    losses = keras.tree.flatten(loss)
+    if len(losses) > 1:
+        raise ValueError(
+            "`loss`. Expected one loss, as the model has one output. "
+            f"Received: {len(losses)}"
+        )
+    try:
+        return keras.losses.get(losses[0]) if losses else None
+    except ValueError as error:
+        raise ValueError(
+            "`loss`. Expected the name of a Keras loss, a function or a "
+            f"keras.losses.Loss. Received: loss={loss!r}"
+        ) from error
+
+
+def _wants_integers(loss):
+    """Returns whether a loss takes class numbers as labels."""
+    return isinstance(loss, keras.losses.SparseCategoricalCrossentropy) or (
+        loss is keras.losses.sparse_categorical_crossentropy
+    )
+
+
+def _wants_one_hot(loss):
+    """Returns whether a loss takes a probability of each class as labels."""
+    kinds = (
+        keras.losses.CategoricalCrossentropy,
+        keras.losses.CategoricalFocalCrossentropy,
+    )
+    return isinstance(loss, kinds) or loss in (
+        keras.losses.categorical_crossentropy,
+        keras.losses.categorical_focal_crossentropy,
+    )
+
+
+def _ignored_class(loss):
+    """Returns the class number that a loss leaves out, or `None`."""
+    if isinstance(loss, keras.losses.SparseCategoricalCrossentropy):
+        return loss.get_config().get("ignore_class")
+    return None
+
+
+def example_weights(loss, factor, y, sample_weight, batch, dtype):
+    """Returns the derivative of a loss by the loss of each example.
+
+    An example's own loss is what the loss would be of a batch of this example
+    alone, unweighted and times 1.
+
+    Args:
+        loss: As from `the_loss`.
+        factor: Float, the `loss_weights` of `compile`.
+        y: Labels `(batch, ...)` or `None`. They count where the loss ignores a
+            class.
+        sample_weight: Tensor `(batch,)`, or `(batch, positions)` as `y`, or
+            `None`.
+        batch: Integer, or a scalar tensor, the number of examples.
+        dtype: String, of the result.
+
+    Returns:
+        Tensor `(batch,)`.
+    """
+    weight = valid = ops.ones((batch, 1), dtype)
+    if sample_weight is not None:
+        weight = _by_example(sample_weight, batch, dtype)
+    ignored = _ignored_class(loss)
+    if ignored is not None and y is not None:
+        is_valid = ops.not_equal(y, ops.cast(ignored, y.dtype))
+        valid = _by_example(is_valid, batch, dtype)
+    counted = ops.mean(weight * valid, axis=1)
+    valid = ops.mean(valid, axis=1)
+    reduction = getattr(loss, "reduction", "sum_over_batch_size")
+    if reduction == "mean_with_sample_weight":
+        scale = ops.divide_no_nan(counted, ops.sum(counted))
+    elif reduction in ("sum_over_batch_size", "mean"):
+        scale = ops.divide_no_nan(counted, ops.sum(valid))
+    else:  # "sum", "none" and None: Keras differentiates the sum.
+        return factor * ops.divide_no_nan(counted, valid)
+    return factor * scale / _replicas()
+
+
+def _by_example(values, batch, dtype):
+    values = ops.cast(ops.convert_to_tensor(values), dtype)
+    return ops.reshape(values, (batch, -1))
+
+
+def _replicas():
+    """Returns how many replicas share a batch; Keras divides means by it."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    return tf.distribute.get_strategy().num_replicas_in_sync

@@ -1,4 +1,4 @@
-"""Arrays on their way into a model: checked, then fed in batches.
+"""Arrays on their way into a model, as a data set of batches.
 
 Keras can feed arrays by itself, but (Keras 3.15, TensorFlow 2.21) after
 `keras.utils.set_random_seed` it repeats the order of the first epoch in every
@@ -6,30 +6,13 @@ epoch; and the tuner of its pipeline holds up the end of an epoch until a timer
 runs out, 10 ms * (2**n - 1) after the start, which can double a short epoch.
 """
 
-import contextlib
-
 from dni_lesson.checks import check_int
-from dni_lesson.examples import (
-    check_examples,
-    check_labels,
-    check_weights,
-    is_array,
-)
-from dni_lesson.stepping import (
-    ExecutionCallbacks,
-    SeveralSteps,
-    is_stackable,
-)
+from dni_lesson.examples import check_examples, check_weights, is_array
+from dni_lesson.stepping import STEPS_AT_ONCE, SteppingModel
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-# Training steps between two returns to Python, and so batches that should wait
-# for the next ones. Callbacks see a batch only at such a return. A step takes
-# 1.12 times as long with 4, and 0.97 times with 64 (2 CPU cores, cDNI,
-# 784-256-256-256-10, batch 256).
-STEPS_AT_ONCE = 16
 
 
 def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
@@ -90,108 +73,8 @@ def batches(x, y=None, sample_weight=None, batch_size=None, shuffle=False):
     return data.with_options(options)
 
 
-class CheckedModel(keras.Model):
-    """A Keras model that checks arrays and labels, and takes several steps.
-
-    Arrays are checked before anything is trained, the labels of data sets in
-    the step in which they are read.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self._steps_at_once, self._several_steps = 1, {}
-        self._callbacks = None
-
-    def build_for(self, x):
-        """Builds the model, if it is not built, for arrays such as these."""
-        if not self.built:
-            with _scope(self):
-                self.build(
-                    keras.tree.map_structure(
-                        lambda one: (None, *one.shape[1:]), x
-                    )
-                )
-
-    def make_train_function(self, force=False):
-        """As in Keras, with checked labels, and several steps in a call."""
-        if self.train_function is None or force:
-            super().make_train_function(force)
-            self.train_function = self._checking(
-                "train", self.train_function, self.train_step
-            )
-
-    def make_test_function(self, force=False):
-        """As in Keras, with checked labels, and several steps in a call."""
-        if self.test_function is None or force:
-            super().make_test_function(force)
-            self.test_function = self._checking(
-                "test", self.test_function, self.test_step
-            )
-
-    def _checking(self, kind, function, step):
-        """Returns a function of an iterator that looks at each batch first."""
-        if keras.backend.backend() != "tensorflow":
-            return function
-        several = None
-        if self._steps_at_once > 1 and not self.run_eagerly:
-            several = SeveralSteps(step, self._steps_at_once, self.jit_compile)
-        self._several_steps[kind] = several
-
-        def call(iterator):
-            if isinstance(iterator, tf.distribute.DistributedIterator):
-                return function(iterator)
-            batch = next(iterator)
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-            try:
-                if is_array(x) and is_array(y):
-                    self.build_for(x)
-                    check_labels(self, y)
-            except ValueError:
-                self._finish_steps()
-                raise
-            if several is not None and is_stackable(iterator):
-                return several(batch)
-            return function(iter([batch]))
-
-        return call
-
-    def get_metrics_result(self):
-        """As in Keras, once steps that wait for others are done."""
-        self._finish_steps()
-        return super().get_metrics_result()
-
-    def _waiting(self, kind):
-        several = self._several_steps.get(kind)
-        return several is not None and several.waiting
-
-    def _finish_steps(self):
-        for kind in filter(self._waiting, self._several_steps):
-            logs = self._several_steps[kind].finish()
-            if self._callbacks is not None:
-                self._callbacks.finish(kind, logs)
-
-    @contextlib.contextmanager
-    def _execution_callbacks(self, callbacks, data, steps, verbose, **kwargs):
-        """Has callbacks told of executions while the body runs."""
-        outside = self._callbacks
-        if not isinstance(callbacks, ExecutionCallbacks):  # Those of `fit`.
-            callbacks = ExecutionCallbacks(
-                self._waiting,
-                getattr(callbacks, "callbacks", callbacks),
-                add_progbar=verbose != 0,
-                verbose=verbose,
-                steps=steps or number_of_batches(data),
-                model=self,
-                **kwargs,
-            )
-        self._callbacks = callbacks
-        try:
-            yield callbacks
-        finally:
-            self._callbacks = outside
-            if outside is None:  # After an error or an interrupt some wait.
-                for kind in filter(self._waiting, self._several_steps):
-                    self._several_steps[kind].waiting.clear()
+class CheckedModel(SteppingModel):
+    """A Keras model that checks arrays before it computes anything."""
 
     def fit(
         self,
@@ -235,13 +118,8 @@ class CheckedModel(keras.Model):
             x = batches(x, y, sample_weight, batch_size, shuffle)
             y = sample_weight = batch_size = None
             shuffle, validation_split = False, 0.0
-        with self._execution_callbacks(
-            callbacks,
-            x,
-            steps_per_epoch,
-            verbose,
-            add_history=True,
-            epochs=epochs,
+        with self.executions(
+            callbacks, x, steps_per_epoch, verbose, epochs, add_history=True
         ) as callbacks:
             return super().fit(
                 x,
@@ -285,9 +163,7 @@ class CheckedModel(keras.Model):
             weight = _weights(x, y, sample_weight)
             x, y = batches(x, y, weight, batch_size), None
             batch_size = sample_weight = None
-        with self._execution_callbacks(
-            callbacks, x, steps, verbose, epochs=1
-        ) as callbacks:
+        with self.executions(callbacks, x, steps, verbose) as callbacks:
             return super().evaluate(
                 x,
                 y,
@@ -300,15 +176,6 @@ class CheckedModel(keras.Model):
                 **kwargs,
             )
 
-    def make_predict_function(self, force=False):
-        """As in Keras, for groups of any number of batches."""
-        before = self.steps_per_execution
-        self.steps_per_execution = 2
-        try:
-            super().make_predict_function(force)
-        finally:
-            self.steps_per_execution = before
-
     def predict(
         self, x, batch_size=None, verbose="auto", steps=None, callbacks=None
     ):
@@ -316,23 +183,15 @@ class CheckedModel(keras.Model):
         x, _ = check_examples(self, x)
         if is_array(x):
             x, batch_size = batches(x, batch_size=batch_size), None
-        # Keras takes whole groups, more than `steps` says, and counts those
-        # that an end cuts short as whole ones.
-        together = not steps and number_of_batches(x) is not None
-        with self._execution_callbacks(
-            callbacks, x, steps, verbose, epochs=1
-        ) as callbacks:
-            self.steps_per_execution = self._steps_at_once if together else 1
-            try:
-                return super().predict(x, batch_size, verbose, steps, callbacks)
-            finally:
-                self.steps_per_execution = 1
+        with self.executions(callbacks, x, steps, verbose) as callbacks:
+            return super().predict(x, batch_size, verbose, steps, callbacks)
 
 
-def _scope(model):
-    """Returns the scope in which a model's variables are made."""
-    strategy = getattr(model, "distribute_strategy", None)
-    return strategy.scope() if strategy else contextlib.nullcontext()
+def _as_keras_float(array):
+    array = np.asarray(array)
+    if array.dtype.kind == "f":
+        return array.astype(keras.config.floatx(), copy=False)
+    return array
 
 
 def _weights(x, y, sample_weight, class_weight=None, name="sample_weight"):
@@ -357,16 +216,6 @@ def _weights(x, y, sample_weight, class_weight=None, name="sample_weight"):
     return weights
 
 
-def number_of_batches(data):
-    """Returns how many batches a data set has, or `None`."""
-    if isinstance(data, keras.utils.PyDataset):
-        return data.num_batches
-    try:
-        return len(data)
-    except TypeError:  # Not known, or without end.
-        return None
-
-
 def _hold_out(share, *arrays):
     """Returns two tuples: the arrays without their last `share`, and that.
 
@@ -388,10 +237,3 @@ def _hold_out(share, *arrays):
         )
         for part in (slice(cut), slice(cut, None))
     )
-
-
-def _as_keras_float(array):
-    array = np.asarray(array)
-    if array.dtype.kind == "f":
-        return array.astype(keras.config.floatx(), copy=False)
-    return array

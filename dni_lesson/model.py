@@ -5,12 +5,12 @@ import warnings
 from typing import Any, NamedTuple
 
 from dni_lesson.checks import check_int
-from dni_lesson.feeding import STEPS_AT_ONCE, CheckedModel
+from dni_lesson.examples import example_weights, the_loss
+from dni_lesson.feeding import CheckedModel
 from dni_lesson.interfaces import Interface
-from dni_lesson.losses import example_weights, the_loss
+from dni_lesson.stepping import STEPS_AT_ONCE
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 
@@ -192,14 +192,20 @@ class DecoupledModel(CheckedModel):
             ValueError: If `steps_per_execution` is no integer >= 1 or there
                 are several losses.
         """
-        self._steps_at_once = check_int(
+        self.steps_at_once = check_int(
             "steps_per_execution", steps_per_execution, at_least=1
         )
         self.only_loss = the_loss(loss)
         self.accepted_labels = set()
         if jit_compile == "auto":
-            jit_compile = not (run_eagerly or _is_distributed(self))
-        self._several_steps = {}
+            distributed = self.is_distributed()
+            jit_compile = not (run_eagerly or distributed)
+            if distributed:
+                warnings.warn(
+                    "Under a `tf.distribute` strategy `fit` takes steps one by "
+                    'one and jit_compile="auto" means False.',
+                    stacklevel=2,
+                )
         factors = keras.tree.flatten(loss_weights)
         self.loss_factor = 1.0 if factors in ([], [None]) else float(factors[0])
         super().compile(
@@ -220,7 +226,7 @@ class DecoupledModel(CheckedModel):
         config = super().get_compile_config()
         return config and {
             **config,
-            "steps_per_execution": self._steps_at_once,
+            "steps_per_execution": self.steps_at_once,
         }
 
     def compile_from_config(self, config):
@@ -290,21 +296,6 @@ def _flat(modules, interfaces):
         flat_interfaces += module.interfaces if inner else []
         flat_interfaces.append(interface)
     return flat_modules, flat_interfaces[:-1]  # None above the last module.
-
-
-def _is_distributed(model):
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is None:
-        return False
-    with strategy.scope():
-        distributed = tf.distribute.has_strategy()
-    if distributed:
-        warnings.warn(
-            "Under a `tf.distribute` strategy `fit` takes steps one by one and "
-            'jit_compile="auto" means False.',
-            stacklevel=3,
-        )
-    return distributed
 
 
 class Labelled(NamedTuple):

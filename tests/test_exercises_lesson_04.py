@@ -1,6 +1,6 @@
 """Right forms of answers to lesson 04 are accepted, slips get a hint."""
 
-from dni_lesson.gradients import agreement
+from dni_lesson.monitors import agreement
 
 import judging
 import numpy as np

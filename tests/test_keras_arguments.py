@@ -159,7 +159,6 @@ class Heard(keras.callbacks.Callback):
 def test_callbacks_hear_of_executions_by_the_number_of_their_steps(
     method, is_long
 ):
-    """Of a length that is not known Keras predicts in single steps."""
     heard, data = Heard(method), data_set()
     if not is_long:
         data = data.filter(lambda x, y: True)
@@ -170,11 +169,44 @@ def test_callbacks_hear_of_executions_by_the_number_of_their_steps(
         "predict": model.predict,
     }[method]
     call(data, verbose=0, callbacks=[heard])
-    if method == "predict" and not is_long:
-        assert [one for one in heard.events if one[0] == "end"][-1][1] == 11
-    else:
-        expected = [("begin", 0), ("end", 7), ("begin", 8), ("end", 11)]
-        assert heard.events == expected
+    expected = [("begin", 0), ("end", 7), ("begin", 8), ("end", 11)]
+    if not is_long:  # Keras begins once more before it sees the end of data.
+        expected.append(("begin", 16))
+    assert heard.events == expected
+
+
+@pytest.mark.parametrize("stop", ["data end", "an epoch ends"])
+def test_evaluating_in_a_callback_disturbs_no_group(stop):
+    class Looks(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.predict(X, 48, verbose=0)
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.evaluate(X, Y, 48, verbose=0, steps=1)
+
+    kwargs = {} if stop == "data end" else {"steps_per_epoch": 11}
+    model = compiled(decoupled(), steps_per_execution=8, jit_compile=False)
+    history = model.fit(
+        data_set() if stop == "data end" else data_set().repeat(),
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+        callbacks=[Looks()],
+        validation_data=data_set(),
+        validation_steps=9,
+        **kwargs,
+    )
+    assert int(model.optimizer.iterations) == 2 * (12 if not kwargs else 11)
+    assert len(history.history["val_loss"]) == 2
+
+
+def test_labels_out_of_range_stop_training_where_they_are():
+    y = Y.copy()
+    y[50] = 7  # In the seventh batch.
+    model = compiled(decoupled(), steps_per_execution=4, jit_compile=False)
+    with pytest.raises(ValueError, match="`y`. Expected integer labels"):
+        model.fit(helpers.data_set(X, y), verbose=0, shuffle=False)
+    assert int(model.optimizer.iterations) == 6
 
 
 def test_updates_are_done_when_callbacks_hear_of_them():

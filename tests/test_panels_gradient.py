@@ -1,6 +1,6 @@
 """The panel of lesson 04, without a front end."""
 
-from dni_lesson.gradients import BoundaryGradient
+from dni_lesson.monitors import BoundaryGradient
 from dni_lesson.panels import GradientPanel
 from dni_lesson.panels.gradient import gradient_pair, unit_cosines
 

@@ -9,9 +9,9 @@ and the seeds of lessons 00 and 04.
 
 import argparse
 
-from dni_lesson.callbacks import GradientMonitor
 from dni_lesson.data import load_digits
 from dni_lesson.experiments.paths import check_file
+from dni_lesson.monitors import GradientMonitor
 from dni_lesson.networks import RULES, mlp
 from dni_lesson.plots import COLORS
 

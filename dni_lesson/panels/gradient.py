@@ -1,6 +1,6 @@
 """True against synthetic gradients, as recorded while a network trained."""
 
-from dni_lesson.gradients import agreement
+from dni_lesson.monitors import agreement
 from dni_lesson.panels.controls import button, choices, dropdown
 from dni_lesson.panels.panel import Explorer
 from dni_lesson.plots import COLORS, plot_gradient_pair

@@ -6,7 +6,7 @@ the point is and on its label; a predictor learns it from examples. NumPy only,
 so that a whole training run fits between two moves of a slider.
 """
 
-from dni_lesson.gradients import agreement
+from dni_lesson.monitors import agreement
 
 import numpy as np
 

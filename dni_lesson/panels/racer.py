@@ -4,7 +4,7 @@ import functools
 import math
 
 from dni_lesson.costs import crosses
-from dni_lesson.gradients import gradient_function
+from dni_lesson.monitors import gradient_function
 from dni_lesson.networks import RULES, mlp
 from dni_lesson.updates import layer_call
 

@@ -11,7 +11,7 @@ import math
 import time
 
 from dni_lesson.data import load_digits
-from dni_lesson.gradients import BoundaryGradient, agreement
+from dni_lesson.monitors import BoundaryGradient, agreement
 from dni_lesson.panels.racer import PREDICTING, racer
 
 import numpy as np
