@@ -102,17 +102,18 @@ def devices_of(devices, count, workers):
             f"`devices`. Expected one for each of {count} workers. "
             f"Received: devices={devices!r}"
         )
-    known = {
+    by_short_name = {
         device.name.removeprefix("/device:").lower(): device.name
         for device in tf.config.list_logical_devices()
     }
     names = []
     for device in devices:
         short = str(device).lower().removeprefix("/").removeprefix("device:")
-        if short not in known:
+        if short not in by_short_name:
             raise ValueError(
-                f"`devices`. Expected some of {list(known.values())}. "
+                "`devices`. Expected some of "
+                f"{list(by_short_name.values())}. "
                 f"Received: {device!r}"
             )
-        names.append(known[short])
+        names.append(by_short_name[short])
     return names
