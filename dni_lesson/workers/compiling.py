@@ -164,10 +164,7 @@ def split_pass(
             keep_weights,
             input_gradient,
         )
-        below_ends[:] = (
-            [*inputs, *old_states],
-            [outputs, residuals, new_states],
-        )
+        below_ends[:] = [*inputs, *old_states], [outputs, residuals, new_states]
         above_ends[:] = [*residuals, *arriving], gradients
         return outputs
 

@@ -138,13 +138,16 @@ class ModuleActor:
 
     Args:
         spec: `ActorSpec`.
+        state: From where it starts again, see `Stage.state`. Default `None`.
     """
 
-    def __init__(self, spec):
+    def __init__(self, spec, state=None):
         self._spec, self._worker = spec, None
         # Actors that share a machine share its cores.
         threads_per_call(max((os.cpu_count() or 1) // spec.actors_here, 1))
         self._stage = _compiled_stage(spec)
+        if state is not None:
+            self._stage.set_state(state)
         self._records, self._epochs, self._snapshot = [], [], None
         self._lock, self._last_updates = threading.Lock(), 0
         self._generation = self._stopped = 0
@@ -212,15 +215,20 @@ class ModuleActor:
                 self._worker.box.put(kind, tensors)
 
     def stop(self, generation, step_timeout):
-        """Ends a run before its next call, and waits for that."""
+        """Ends a run before its next call, and waits for that.
+
+        Returns:
+            After how many mini-batches; `None` if it never began.
+        """
         with self._lock:
             self._stopped = generation
-            runs = self._worker and self._generation == generation
-        if runs:
-            self._worker.box.stop()
-            while not self._has_ended.wait(0.05):
-                if self._worker.busy() > step_timeout:
-                    return  # It hangs.
+            if self._worker is None or self._generation != generation:
+                return None
+        self._worker.box.stop()
+        while not self._has_ended.wait(0.05):
+            if self._worker.busy() > step_timeout:
+                break  # It hangs.
+        return self._worker.position
 
     def news(self):
         """Returns what has happened since the last time.
@@ -242,18 +250,10 @@ class ModuleActor:
         if self._generation == generation:
             self._worker.box.put("go on", minibatches)
 
-    def position(self, generation):
-        """Returns that of the worker of a start, `None` if it never began."""
-        runs = self._generation == generation
-        return self._worker.position if runs else None
-
     def final_state(self, weights=None):
         """Returns the state of the stage after `Stage.finish`."""
         self._stage.finish(weights)
         return self._stage.state()
-
-    def set_state(self, state):
-        self._stage.set_state(state)
 
     def follow(self, learning_rate):
         self._stage.follow(learning_rate)

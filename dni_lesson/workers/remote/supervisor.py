@@ -208,9 +208,9 @@ class Supervisor:
     def _make(self, number):
         # To start again anywhere is better than not at all: its machine may be
         # gone. At first Ray must not choose another one.
-        restarts = number in self._snapshots
+        snapshot = self._snapshots.get(number)
         place = NodeAffinitySchedulingStrategy(
-            self._nodes[number - 1], soft=restarts
+            self._nodes[number - 1], soft=snapshot is not None
         )
         self._actors[number] = (
             ray.remote(ModuleActor)
@@ -221,7 +221,7 @@ class Supervisor:
                 num_gpus=self._gpus,
                 scheduling_strategy=place,
             )
-            .remote(self._specs[number - 1])
+            .remote(self._specs[number - 1], snapshot and snapshot.state)
         )
 
     def _get_ready(self, number):
@@ -321,16 +321,13 @@ class Supervisor:
                 "of its last snapshot",
             )
         alive = [number for number in self._numbers if number not in dead]
-        for number in alive:
-            self._stop(number)
-        positions = {number: self._position(number) for number in alive}
+        positions = {number: self._stop(number) for number in alive}
         of_dead = {number: self._snapshots[number].position for number in dead}
         first = min((positions or of_dead).values())
         for number in dead:
             self._make(number)
         for number in dead:
             self._get_ready(number)
-            self._ask(number, "set_state", self._snapshots[number].state)
         for number, position in {**positions, **of_dead}.items():
             self._lost[number] += max(first - position, 0)
             self._repeated[number] += max(position - first, 0)
@@ -341,10 +338,8 @@ class Supervisor:
         dead.clear()
         return first
 
-    def _position(self, number):
-        position = self._ask(number, "position", self._generation)
-        return self._first if position is None else position
-
     def _stop(self, number):
+        """Returns after how many mini-batches the actor has stopped."""
         timeout = self._plan.step_timeout
-        self._ask(number, "stop", self._generation, timeout)
+        position = self._ask(number, "stop", self._generation, timeout)
+        return self._first if position is None else position
