@@ -3,8 +3,7 @@
 from dni_lesson.costs import step_macs
 from dni_lesson.experiments.arms import Arm
 from dni_lesson.updates import learning_layers
-from dni_lesson.workers.partition import partition
-from dni_lesson.workers.team import make_stages
+from dni_lesson.workers import Team, make_schedule, partition
 
 
 class PlacedSteps(Arm):
@@ -25,22 +24,16 @@ class PlacedSteps(Arm):
         super().__init__(model, step_macs(model), [], [])
         self._layers = learning_layers(model)
         self._decoupled = any(one is not None for one in model.interfaces)
-        self._schedule = "decoupled" if self._decoupled else "locked"
-        self._parts = partition(model, self._schedule)
-        count = len(self._parts)
-        self._devices = [devices[k % len(devices)] for k in range(count)]
+        schedule = make_schedule("decoupled" if self._decoupled else "locked")
+        parts = partition(model, schedule)
+        devices = [devices[k % len(devices)] for k in range(len(parts))]
+        self._team = Team(model, parts, schedule, devices)
 
     def compile_steps(self, x, y):
-        self._stages = make_stages(
-            self.model,
-            self._parts,
-            self._schedule,
-            [(x, y)],
-            devices=self._devices,
-        )
+        self._team.compile([(x, y)])
 
     def step(self, x, y):
-        *below, top = self._stages
+        *below, top = self._team.stages
         held, h = [], x
         for stage in below:
             with stage.on_device():
@@ -64,5 +57,4 @@ class PlacedSteps(Arm):
         return below
 
     def finish(self):
-        for stage in self._stages:
-            stage.finish()
+        self._team.finish()

@@ -2,7 +2,8 @@
 
 A message carries its delivery time: it can be taken when the emulated link has
 let it through, and whoever waits for it sleeps. By reference, as threads share
-their memory; nothing is copied.
+their memory; nothing is copied. A `queue.Queue` knows no delays, and cannot be
+asked for a gradient before an input, or for the latest gradient first.
 """
 
 import collections
