@@ -35,8 +35,8 @@ def main(arguments=None):
     """
     options = _parser().parse_args(arguments)
     if options.list:
-        for name, text in ARMS.items():
-            say(f"{name:19}{text}")
+        for name, recipe in ARMS.items():
+            say(f"{name:19}{recipe.text}")
         return 0
     try:
         check_file("out", options.out, (".csv",), makes_folder=True)

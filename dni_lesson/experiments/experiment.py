@@ -6,22 +6,75 @@ from typing import NamedTuple
 
 from dni_lesson.checks import check_choice, check_int, check_positive
 
-# What each arm of the comparison is.
+
+class Recipe(NamedTuple):
+    """What an arm of the comparison is, and how it is made.
+
+    Attributes:
+        text: String, for readers.
+        rule: String, see `mlp`.
+        updates: String: `"whole"`, every layer in one call; `"by layer"`, a
+            call for each; `"stale"`, every layer with an old true gradient; or
+            `"placed"`, every layer on a device of its own.
+        by_chance: Boolean, whether a call is made only with the probability
+            `p` of its group.
+        predictor_units: Tuple of integers, see `mlp`.
+        logged: Boolean, whether bookkeeping is part of the step.
+    """
+
+    text: str
+    rule: str = "backprop"
+    updates: str = "whole"
+    by_chance: bool = False
+    predictor_units: tuple = ()
+    logged: bool = False
+
+
 ARMS = {
-    "backprop": "the true gradient, every layer at every step",
-    "cdni": "synthetic gradients from activations and label, linear predictor",
-    "dni": "synthetic gradients from activations alone, linear predictor",
-    "dni-2x1024": "the same with two hidden layers of 1024, as in the paper",
-    "no_bprop": "control: no gradient crosses a boundary",
-    "stale": "control: the true gradient of every n-th step, held in between",
-    "skipping": "control: backprop that takes a step with probability p only",
-    "stochastic": "cDNI, each layer with probability p, a call for each",
-    "backprop-logged": "backprop that writes a summary at every iteration",
-    "stochastic-logged": "`stochastic`; a summary when the top layer learns",
-    "backprop-placed": "backprop with one module per GPU",
-    "cdni-placed": "`cdni` with one module per GPU",
+    "backprop": Recipe("the true gradient, every layer at every step"),
+    "cdni": Recipe(
+        "synthetic gradients from activations and label, linear predictor",
+        "cdni",
+    ),
+    "dni": Recipe(
+        "synthetic gradients from activations alone, linear predictor", "dni"
+    ),
+    "dni-2x1024": Recipe(
+        "the same with two hidden layers of 1024, as in the paper",
+        "dni",
+        predictor_units=(1024, 1024),
+    ),
+    "no_bprop": Recipe("control: no gradient crosses a boundary", "no_bprop"),
+    "stale": Recipe(
+        "control: the true gradient of every n-th step, held in between",
+        updates="stale",
+    ),
+    "skipping": Recipe(
+        "control: backprop that takes a step with probability p only",
+        by_chance=True,
+    ),
+    "stochastic": Recipe(
+        "cDNI, each layer with probability p, a call for each",
+        "cdni",
+        "by layer",
+        by_chance=True,
+    ),
+    "backprop-logged": Recipe(
+        "backprop that writes a summary at every iteration", logged=True
+    ),
+    "stochastic-logged": Recipe(
+        "`stochastic`; a summary when the top layer learns",
+        "cdni",
+        "by layer",
+        by_chance=True,
+        logged=True,
+    ),
+    "backprop-placed": Recipe(
+        "backprop with one module per GPU", updates="placed"
+    ),
+    "cdni-placed": Recipe("`cdni` with one module per GPU", "cdni", "placed"),
 }
-PLACED = tuple(name for name in ARMS if name.endswith("-placed"))
+PLACED = tuple(name for name in ARMS if ARMS[name].updates == "placed")
 DATA = ("digits", "mnist")
 DEVICES = ("CPU", "GPU")
 # What takes several values in one experiment; all else its runs share.

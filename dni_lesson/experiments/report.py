@@ -95,12 +95,9 @@ def markdown(frame, targets=TARGETS, with_figures=False):
             picture = f"![{text}](data:image/png;base64,{encode(figure)})"
             lines += ["", f"## {title}", "", picture, "", text]
     lines += ["", "## The arms", ""]
-    lines += [f"- `{arm}`: {text}." for arm, text in _used(frame)]
+    arms = [arm for arm in ARMS if arm in set(frame["arm"])]
+    lines += [f"- `{arm}`: {ARMS[arm].text}." for arm in arms]
     return "\n".join([*lines, ""])
-
-
-def _used(frame):
-    return [(arm, text) for arm, text in ARMS.items() if arm in set(frame.arm)]
 
 
 def _by_setting(frame):
