@@ -2,9 +2,8 @@
 
 import threading
 
-from dni_lesson.panels import racing
+from dni_lesson.experiments.racing import Log, Settings, race
 from dni_lesson.panels.background import Background
-from dni_lesson.panels.race_settings import Settings
 
 import numpy as np
 import pytest
@@ -34,8 +33,8 @@ def wait_for(condition):
 
 def tiny_race(**changes):
     settings = Settings(**{**TINY, "rules": ("cdni",), **changes})
-    log = racing.Log()
-    turns = list(racing.race(settings, log, threading.Event()))
+    log = Log()
+    turns = list(race(settings, log, threading.Event()))
     return log, turns
 
 
@@ -78,7 +77,7 @@ def _is_same(one, other):
 
 @pytest.fixture
 def log():
-    made = racing.Log()
+    made = Log()
     for rule, losses in (("backprop", [1.5, 0.5]), ("cdni", [2.0, 1.0])):
         for loss in losses:
             made.add_turn(rule, 20, 60, 0.25, loss)

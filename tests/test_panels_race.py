@@ -2,7 +2,9 @@
 
 import threading
 
-from dni_lesson.panels import RacePanel, race, racing
+from dni_lesson.experiments import racing
+from dni_lesson.experiments.racing import Settings
+from dni_lesson.panels import RacePanel, race
 from dni_lesson.panels.race_picture import RacePicture
 
 import pytest
@@ -201,7 +203,7 @@ def test_an_error_in_the_thread_is_shown_as_text(panel, monkeypatch):
     def fail():
         raise OSError("no <digits> here")
 
-    monkeypatch.setattr(racing, "load_digits", fail)
+    monkeypatch.setattr(racing, "digits", fail)
     panel.run()
     assert panel.join(WAIT)
     assert panel.state == "failed"
@@ -248,6 +250,13 @@ def test_settings_can_be_copied_as_code(panel):
     assert "seed=3" in panel.code.value
     copy = eval(panel.code.value, {"RacePanel": RacePanel})
     assert copy.settings == panel.settings
+
+
+def test_settings_are_told_as_code():
+    assert race.as_code(Settings()) == "RacePanel()"
+    changed = Settings(depth=2, rules=("cdni",), update_probability=0.2)
+    code = race.as_code(changed)
+    assert eval(code, {"RacePanel": Settings}) == changed
 
 
 def test_a_new_panel_ends_the_race_of_an_older_one():

@@ -343,10 +343,9 @@ def make_arm(name, experiment, group, models=None, input_shape=None):
     """
     models = models or {}
     check_choice("arms", name, {**ARMS, **models})
-    recipe = ARMS.get(name) or Recipe("a rule of your own")
+    recipe = Recipe("a rule of your own") if name in models else ARMS[name]
     make = models.get(name)
-    if name in ARMS:
-        make = course_network(recipe.rule, recipe.predictor_units)
+    make = make or course_network(recipe.rule, recipe.predictor_units)
     model = new_network(make, group.depth, group.units, group.seed, input_shape)
     rate = experiment.learning_rate
     p = group.p if recipe.by_chance else 1.0

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from dni_lesson.data import load_digits, load_mnist
 from dni_lesson.experiments.arms import make_arm
-from dni_lesson.experiments.experiment import ARMS
 from dni_lesson.experiments.machine import environment, peak_mib
 from dni_lesson.experiments.results import Rest
 
@@ -165,7 +164,12 @@ def _run_rounds(experiment, group, rest, data, models):
     machine, peaks, steps = environment(experiment.device), {}, 0
     for number, rows in enumerate(rounds, 1):
         if number == len(rounds):  # Seconds for each: not before the first.
-            peaks = {name: _peak(name, experiment, group) for name in names}
+            where = experiment.batch_size, experiment.device
+            peaks = {
+                name: peak_mib(name, group.depth, group.units, *where)
+                for name in names
+                if name not in (models or {})
+            }
         first, turns = number % len(names), {}
         for name in (*names[first:], *names[:first]):
             luck = chances[name].random((len(rows), arms[name].calls))
@@ -209,13 +213,6 @@ def _compiled(name, experiment, group, models, examples, batch):
     arm = make_arm(name, experiment, group, models, shape)
     arm.compile(*(tf.constant(values[batch]) for values in examples))
     return arm
-
-
-def _peak(name, experiment, group):
-    """Returns the peak memory in MiB, `None` for a rule of the caller's own."""
-    if name in ARMS:
-        where = experiment.batch_size, experiment.device
-        return peak_mib(name, group.depth, group.units, *where)
 
 
 def _error(model, x, y):

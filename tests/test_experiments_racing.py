@@ -1,12 +1,13 @@
 import math
 import threading
 
-from dni_lesson.panels import racing
-from dni_lesson.panels.race_settings import Settings
-from dni_lesson.panels.racer import racer
+from dni_lesson.experiments import racing
+from dni_lesson.experiments.racing import Settings, racer
+from dni_lesson.experiments.running import take_turn
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from races import TINY, is_same_race, tiny_race
 
 
@@ -49,25 +50,27 @@ def test_stochastic_updates_move_a_part_of_the_modules():
 
 @pytest.mark.parametrize("due", [(True, False), (False, True), (True, True)])
 def test_only_the_modules_that_are_due_learn(due):
-    one = racer("cdni", 2, 32, by_module=True)
-    one.restart(seed=0, learning_rate=1e-3)
-    (x, y), _ = racing.load_digits()
-    before = [module.get_weights()[0] for module in one.model.modules]
+    (x, y), _ = racing.digits()
+    specs = [tf.TensorSpec((None, None, *v.shape[1:]), v.dtype) for v in (x, y)]
+    network = Settings(depth=2, units=32).network("cdni")
+    arm = racer(*network, True, *specs)
+    arm.restart(seed=0, learning_rate=1e-3)
+    before = [module.get_weights()[0] for module in arm.model.modules]
     # Two batches: a predictor says zero until it has learned from one.
-    batches = x[:200].reshape(2, 100, 784), y[:200].reshape(2, 100)
-    updates, losses = one.train(*batches, np.array([due, due]))
-    after = [module.get_weights()[0] for module in one.model.modules]
+    rows = np.arange(200).reshape(2, 100)
+    luck = np.where([due, due], 0.0, 1.0)
+    turn = take_turn(arm, (x, y), rows, luck)
+    after = [module.get_weights()[0] for module in arm.model.modules]
     moved = [np.any(a != b) for a, b in zip(before, after, strict=True)]
     assert moved == list(due)
-    assert updates == 2 * sum(due)
-    assert np.isfinite(losses).tolist() == 2 * [due[-1]]
+    assert turn.updates == 2 * sum(due)
+    assert np.isfinite(turn.loss) == due[-1]
 
 
 def test_readings_are_of_one_digit_of_each_kind():
-    places, images = racing.samples()
-    _, (x, y) = racing.load_digits()
-    assert y[places].tolist() == list(range(10))
-    np.testing.assert_array_equal(x[places], images)
+    _, (x, y) = racing.digits()
+    places = [y.tolist().index(digit) for digit in range(10)]
+    np.testing.assert_array_equal(x[places], racing.samples())
     log, _ = tiny_race(epochs=1)
     assert all(0 <= digit <= 9 for digit in log.history["cdni"]["reading"][0])
 
