@@ -2,11 +2,13 @@
 
 import threading
 
+import dni_lesson as dni
 from dni_lesson.experiments.racing import Log, Settings, race
 from dni_lesson.panels.background import Background
 
 import numpy as np
 import pytest
+from test_interfaces import SignInterface
 
 TINY = {"depth": 2, "units": 32, "batch_size": 400, "epochs": 2}
 WAIT = 120  # seconds; only a broken thread needs as many
@@ -88,3 +90,10 @@ def log():
         row = {"val_accuracy": accuracy, "cosine": cosine, "reading": reading}
         made.add_epoch(rule, epoch=1, **row)
     return made
+
+
+def sign(depth, units, seed):
+    """A network by a rule of one's own, as a reader would make it."""
+    network = dni.mlp(depth, units, "backprop", seed=seed)
+    interfaces = [SignInterface(num_classes=10) for _ in network.interfaces]
+    return dni.DecoupledModel(network.modules, interfaces)

@@ -1,14 +1,17 @@
 import math
 import threading
 
+import dni_lesson as dni
 from dni_lesson.experiments import racing
+from dni_lesson.experiments.arms import new_network
 from dni_lesson.experiments.racing import Settings, racer
 from dni_lesson.experiments.running import take_turn
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
-from races import TINY, is_same_race, tiny_race
+from races import TINY, is_same_race, sign, tiny_race
 
 
 def test_race_trains_the_rules_in_turns():
@@ -132,3 +135,53 @@ def test_race_ends_in_mid_epoch_when_asked():
     assert list(turns) == []
     assert list(log.losses) == ["backprop"]
     assert log.history == {}
+
+
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_a_rule_of_ones_own_races_as_those_of_the_course(p):
+    changes = {"rules": ("backprop", "sign"), "models": {"sign": sign}}
+    log, _ = tiny_race(update_probability=p, **changes)
+    own = log.history["sign"]
+    assert own["step"] == log.history["backprop"]["step"] == [10, 20]
+    assert own["val_accuracy"][-1] > 0.3
+    assert np.isfinite(own["cosine"]).all() and list(log.records) == ["sign"]
+    assert own["updates"] == [20, 40] if p == 1 else own["updates"][-1] < 40
+    again, _ = tiny_race(update_probability=p, **changes)
+    assert is_same_race(again, log)
+
+
+def test_all_networks_of_a_race_start_from_the_same_modules():
+    settings = Settings(**TINY, models={"sign": sign})
+    networks = [
+        new_network(*settings.network(rule), seed=3, input_shape=(784,))
+        for rule in ("backprop", "sign")
+    ]
+    for one, other in zip(*(net.modules for net in networks), strict=True):
+        helpers.assert_same_weights(one, other)
+
+
+def test_other_digits_than_those_of_the_course_can_be_raced_on():
+    def narrow(units):
+        network = dni.mlp(3, units, "cdni", input_dim=6, num_classes=3)
+        return dni.DecoupledModel(network.modules, network.interfaces)
+
+    x, y = helpers.toy_data(90)
+    settings = Settings(batch_size=20, rules=("own",), models={"own": narrow})
+    log = racing.Log()
+    data = (x, y), (x[:30], y[:30])
+    turns = racing.race(settings, log, threading.Event(), lambda: 1, data=data)
+    assert len(list(turns)) == 4
+    assert log.history["own"]["step"] == [4]  # Ten are in no whole batch.
+    assert len(log.history["own"]["reading"][0]) == 3
+
+
+def compiled():
+    model = dni.mlp(2, 8)
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize("make", [compiled, lambda: "no model"])
+def test_what_is_no_uncompiled_model_is_refused(make):
+    with pytest.raises(ValueError, match="`models`. Expected functions that"):
+        Settings(models={"own": make}).boundaries("own")

@@ -9,7 +9,7 @@ from dni_lesson.panels.race_picture import RacePicture
 
 import pytest
 import traitlets
-from races import TINY, WAIT, is_same_race, no_thread_left, wait_for
+from races import TINY, WAIT, is_same_race, no_thread_left, sign, wait_for
 
 __all__ = ["no_thread_left"]  # A fixture that every test uses.
 
@@ -252,6 +252,23 @@ def test_settings_can_be_copied_as_code(panel):
     assert copy.settings == panel.settings
 
 
+def test_a_rule_of_ones_own_has_a_name_a_curve_and_a_colour():
+    panel = RacePanel(**TINY, models={"sign": sign})
+    assert panel.rules["sign"].value and panel.rules["sign"].description
+    assert "models={'sign': sign})" in panel.code.value
+    panel.rules["dni"].value = panel.rules["cdni"].value = False
+    panel.run(blocking=True)
+    assert list(panel.history) == ["backprop", "sign"]
+    assert "Test accuracy: backprop " in panel.words.value
+    curves = panel._picture.curves
+    for what in ("loss", "val_accuracy", 0):  # At boundary 1.
+        assert len(curves[what, "sign"].get_xdata()) > 1
+    colors = [curves["loss", rule].get_color() for rule in panel.history]
+    assert len(set(colors)) == 2
+    fresh = RacePanel(**TINY, models={"sign": sign}, rules=("sign",))
+    assert fresh.settings.rules == ("sign",)
+
+
 def test_settings_are_told_as_code():
     assert race.as_code(Settings()) == "RacePanel()"
     changed = Settings(depth=2, rules=("cdni",), update_probability=0.2)
@@ -274,6 +291,7 @@ def test_a_new_panel_ends_the_race_of_an_older_one():
         ({"epochs": 0}, ValueError),
         ({"units": 100}, traitlets.TraitError),
         ({"color": "red"}, TypeError),
+        ({"models": {"mine": lambda: None}}, ValueError),
     ],
 )
 def test_impossible_settings_are_refused(settings, error):

@@ -97,8 +97,13 @@ def summary(frame, targets=TARGETS):
         for target in targets:
             row.update(_to_target(rows, target))
         table.append(row)
-    order = [*ARMS].index
-    table.sort(key=lambda row: (*map(row.get, GROUPED), order(row["arm"])))
+    order = {arm: number for number, arm in enumerate(ARMS)}
+    table.sort(  # A rule of one's own comes last.
+        key=lambda row: (
+            *map(row.get, GROUPED),
+            order.get(row["arm"], len(order)),
+        )
+    )
     return pd.DataFrame(table)
 
 
