@@ -114,16 +114,17 @@ def run_group(experiment, group, arms, data, models=None):
         group: `Group`.
         arms: Sequence of names in `ARMS` or `models`.
         data: Dict, from `load`.
-        models: Dict from the name of a rule of your own to a function of any of
-            `depth`, `units` and `seed`, which returns a `DecoupledModel` that
-            is not compiled. Its memory is not measured. Default: none.
+        models: Dict from the name of a rule of your own to the maker of its
+            network, see `new_network`. Its memory is not measured. Default:
+            none.
 
     Returns:
         List of dicts with the keys `COLUMNS` of the results.
     """
     rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms))
-    rounds = run_rounds(experiment, group, rest, data, models)
-    return [*itertools.chain(*rounds)]
+    with tf.device(experiment.device):
+        rounds = run_rounds(experiment, group, rest, data, models)
+        return [*itertools.chain(*rounds)]
 
 
 def run_rounds(experiment, group, rest, data, models=None):
@@ -132,87 +133,72 @@ def run_rounds(experiment, group, rest, data, models=None):
     In each round each arm takes its steps, the order of the arms rotating from
     round to round; then all are evaluated. Compilation happens before, and what
     it changed is undone. Rounds that are done already are trained again, as the
-    same weights come out, but not measured again.
+    same weights come out, but not measured again. The device is the caller's.
 
     Args:
-        experiment: `Experiment`.
-        group: `Group`.
+        experiment, group, data, models: As in `run_group`.
         rest: `Rest`, what is left to run of the group.
-        data: Dict, from `load`.
-        models: As in `run_group`. Default: none.
 
     Yields:
         Lists of dicts with the keys `COLUMNS` of the results.
     """
-    rounds = _run_rounds(experiment, group, rest, data, models)
-    while True:
-        with tf.device(experiment.device):  # Not while the caller works.
-            rows = next(rounds, None)
-        if rows is None:
-            return
-        yield rows
-
-
-def _run_rounds(experiment, group, rest, data, models):
-    names, train = rest.arms, data["train"]
-    rounds = _rounds(experiment, group, len(train[0]))
-    arms = {
-        name: _compiled(name, experiment, group, models, train, rounds[0][0])
-        for name in names
-    }
-    chances = {name: np.random.default_rng(group.seed) for name in names}
-    machine, peaks, steps = environment(experiment.device), {}, 0
+    rounds = _rounds(experiment, group, len(data["train"][1]))
+    arms = _compiled(rest.arms, experiment, group, models, data, rounds[0][0])
+    chances = {name: np.random.default_rng(group.seed) for name in arms}
+    shared = {**group._asdict(), **experiment.settings(), "run": rest.run}
+    shared |= environment(experiment.device)
+    peaks, steps = {}, 0
     for number, rows in enumerate(rounds, 1):
         if number == len(rounds):  # Seconds for each: not before the first.
-            where = experiment.batch_size, experiment.device
-            peaks = {
-                name: peak_mib(name, group.depth, group.units, *where)
-                for name in names
-                if name not in (models or {})
-            }
-        first, turns = number % len(names), {}
-        for name in (*names[first:], *names[:first]):
+            peaks = _peaks(arms.keys() - (models or {}), experiment, group)
+        first, turns = number % len(arms), {}
+        for name in (*rest.arms[first:], *rest.arms[:first]):
             luck = chances[name].random((len(rows), arms[name].calls))
-            turns[name] = take_turn(arms[name], train, rows, luck)
+            turns[name] = take_turn(arms[name], data["train"], rows, luck)
         steps += len(rows)
-        if number <= rest.done:
-            continue
-        yield [
-            {
-                "run": rest.run,
-                "arm": name,
-                **group._asdict(),
-                **experiment.settings(),
-                "macs": arm.macs,
-                "peak_mib": peaks.get(name),
-                **machine,
-                "round": number,
-                "step": steps,
-                "seconds": turns[name].seconds,
-                "layer_updates": turns[name].updates,
-                "validation_error": _error(arm.model, *data["validation"]),
-                "test_error": _error(arm.model, *data["test"]),
-            }
-            for name, arm in arms.items()
-        ]
+        if number > rest.done:
+            yield [
+                {
+                    **shared,
+                    "arm": name,
+                    "round": number,
+                    "step": steps,
+                    "seconds": turns[name].seconds,
+                    "layer_updates": turns[name].updates,
+                    "macs": arm.macs,
+                    "peak_mib": peaks.get(name),
+                    "validation_error": _error(arm.model, *data["validation"]),
+                    "test_error": _error(arm.model, *data["test"]),
+                }
+                for name, arm in arms.items()
+            ]
 
 
 def _rounds(experiment, group, examples):
     """Returns the batches of all rounds, see `epoch_of_turns`."""
     order = np.random.default_rng(group.seed)
     settings = examples, experiment.batch_size, experiment.rounds
-    epochs = [
-        epoch_of_turns(order, *settings) for _ in range(experiment.epochs)
+    return [
+        rows
+        for _ in range(experiment.epochs)
+        for rows in epoch_of_turns(order, *settings)
     ]
-    return [*itertools.chain(*epochs)]
 
 
-def _compiled(name, experiment, group, models, examples, batch):
-    keras.utils.set_random_seed(group.seed)
-    shape = examples[0].shape[1:]
-    arm = make_arm(name, experiment, group, models, shape)
-    arm.compile(*(tf.constant(values[batch]) for values in examples))
-    return arm
+def _compiled(names, experiment, group, models, data, batch):
+    """Returns a dict of new arms, all their calls compiled."""
+    x, y = (tf.constant(values[batch]) for values in data["train"])
+    arms = {}
+    for name in names:
+        keras.utils.set_random_seed(group.seed)
+        arms[name] = make_arm(name, experiment, group, models, x.shape[1:])
+        arms[name].compile(x, y)
+    return arms
+
+
+def _peaks(names, experiment, group):
+    how = group.depth, group.units, experiment.batch_size, experiment.device
+    return {name: peak_mib(name, *how) for name in names}
 
 
 def _error(model, x, y):
