@@ -43,8 +43,8 @@ from dni_lesson.terminal import say
 
 import numpy as np
 import tables
-from arms import FITS, QUEUE, TeamArm, cut_model, cut_sizes, fits
 from inputs import arrays
+from teams import FITS, QUEUE, TeamArm, cut_model, cut_sizes, fits
 
 CELL = {
     "table": Column(),
@@ -67,13 +67,9 @@ LINKS = ("locked", "decoupled")
 TWO = ("locked", "gpipe-2", "gpipe-4", "gpipe-8", "decoupled", "delayed")
 
 
-def events_of(team):
-    return [event for worker in team for event in worker.events]
-
-
-def message_seconds(team):
+def message_seconds(run):
     """Returns the median seconds from a call to the next worker's call."""
-    events = sorted(events_of(team), key=lambda event: event.start)
+    events = sorted(run.events(), key=lambda event: event.start)
     return statistics.median(
         after.start - before.end
         for before, after in itertools.pairwise(events)
@@ -83,9 +79,9 @@ def message_seconds(team):
 
 def costs(teams, ran):
     """Returns what `predicted` must know, from a round without delay."""
-    known = {"message": message_seconds(ran["locked"].team)}
+    known = {"message": message_seconds(ran["locked"])}
     for name, run in ran.items():
-        phases = mean_costs(events_of(run.team))
+        phases = mean_costs(run.events())
         batch = teams[name].batch_seconds()
         if name == "decoupled":
             share = (run.cpu_seconds - batch) / sum(map(sum, phases))
@@ -135,8 +131,10 @@ def measure(cell, teams, fitting, rounds, delays):
             if delay == 0:
                 known = costs(teams, ran)
             for name, run in ran.items():
-                guess = predicted(name, known, len(run.team), delay)
-                found.append(row(turn, name, run.seconds, 1, guess, run.team))
+                guess = predicted(name, known, cell["workers"], delay)
+                found.append(
+                    row(turn, name, run.seconds, 1, guess, run.records)
+                )
             if fitting is not None:
                 found += [
                     row(turn, name, fitting.ask(name), os.cpu_count())
@@ -155,8 +153,8 @@ def missing(cell, delays, number):
     ]
 
 
-def row(turn, arm, seconds, threads, guess=None, team=()):
-    ages = [age for worker in team for age in worker.staleness]
+def row(turn, arm, seconds, threads, guess=None, records=()):
+    ages = [age for record in records for age in record.staleness]
     return {
         **turn,
         "arm": arm,

@@ -34,9 +34,9 @@ from dni_lesson.experiments.store import Column
 from dni_lesson.terminal import say
 
 import tables
-from arms import QUEUE, cut_model, cut_sizes
 from inputs import arrays
 from served import Served
+from teams import QUEUE, cut_model, cut_sizes
 
 PLACES = {"dni-1": "10.77.0.1", "dni-2": "10.77.0.2"}  # namespace: address
 HEAD = f"{PLACES['dni-1']}:6379"

@@ -90,7 +90,7 @@ class PeerActor:
             self._peer.box.put(kind, (job, tf.constant(value)))
 
     def call(self, what, other):
-        from dni_lesson.workers.outbox import Outbox
+        from dni_lesson.workers.remote.outbox import Outbox
 
         box = Outbox(other, 0, self._peer.box.stop)
         result = getattr(self._peer, what)(SimpleNamespace(box=box))

@@ -19,7 +19,7 @@ from dni_lesson.experiments.store import Column
 from dni_lesson.terminal import say
 
 import tables
-from arms import DEPTH, QUEUE, cut_model, cut_sizes
+from teams import DEPTH, QUEUE, cut_model, cut_sizes
 
 EPOCHS, BATCH_SIZE, WIDTH, WORKERS = 5, 64, 256, 4
 SCHEDULES = ("locked", "decoupled", "delayed")

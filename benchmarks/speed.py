@@ -41,14 +41,14 @@ ROUNDS_A_START = 3
 
 
 def compiled(model):
-    from arms import loss
+    from teams import loss
 
     model.compile("adam", loss())
     return model
 
 
 def running_epoch(train):
-    from arms import second_epoch
+    from teams import second_epoch
 
     return second_epoch(train, STEPS, BATCH_SIZE)
 
@@ -60,7 +60,7 @@ def fit_arm(model):
 def keras_arm():
     import dni_lesson as dni
 
-    from arms import plain
+    from teams import plain
 
     return fit_arm(compiled(plain(dni.mlp(rule="backprop"))))
 

@@ -20,5 +20,5 @@ if sys.argv[:1] != ["-m"]:
     from dni_lesson.interfaces import ZeroPredictor as ZeroPredictor
     from dni_lesson.model import DecoupledModel as DecoupledModel
     from dni_lesson.networks import mlp as mlp
-    from dni_lesson.workers.fit import fit_async as fit_async
-    from dni_lesson.workers.placement import worker_devices as worker_devices
+    from dni_lesson.workers import fit_async as fit_async
+    from dni_lesson.workers import worker_devices as worker_devices

@@ -1,7 +1,7 @@
 """A stand-in for Ray: actors of this process, whose calls run on threads.
 
-It has what `dni_lesson.workers` uses of Ray. As between processes, arguments
-and results are copies, and of an actor that was killed nobody hears again.
+It has what `workers.remote` uses of Ray. As between processes, arguments and
+results are copies, and of an actor that was killed nobody hears again.
 """
 
 import concurrent.futures
@@ -11,7 +11,7 @@ import functools
 import threading
 from types import SimpleNamespace
 
-from dni_lesson.workers import actor, crew, outbox, starting
+from dni_lesson.workers.remote import actor, outbox, supervisor
 
 from ray import exceptions
 
@@ -113,9 +113,9 @@ class StandIn:
 def put_in_place(monkeypatch):
     """Returns a `StandIn` that the workers take for Ray from now on."""
     made = StandIn()
-    for module in (starting, crew, outbox):
+    for module in (supervisor, outbox):
         monkeypatch.setattr(module, "ray", made)
     # This process has computed already, and its actors share one TensorFlow.
     monkeypatch.setattr(actor, "threads_per_call", lambda count: None)
-    monkeypatch.setattr(crew, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(supervisor, "LOOK_EVERY", 0.01)
     return made

@@ -196,7 +196,7 @@ for rule in ("backprop", "cdni"):
         np.testing.assert_allclose(a, b, atol=1e-4, err_msg=f"{rule} {a.path}")
     homes = [
         {v.value.device[-5:] for v in s.part.modules[0].trainable_variables}
-        for s in placed._stages
+        for s in placed._team.stages
     ]
     assert homes == [{"CPU:0"}, {"CPU:1"}, {"CPU:0"}], homes
 print("fine")

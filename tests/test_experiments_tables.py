@@ -84,7 +84,7 @@ class StandIn:
 
     def steady(self, delay):
         self.delays.append(delay)
-        return SimpleNamespace(seconds=0.25, team=[])
+        return SimpleNamespace(seconds=0.25, records=[])
 
 
 def test_a_delay_that_is_added_later_is_measured_too(tmp_path, monkeypatch):

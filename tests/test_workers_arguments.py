@@ -1,6 +1,7 @@
 """What cannot be trained is refused by name, before anything is."""
 
 import dni_lesson as dni
+from dni_lesson.workers.fit import claimed
 
 import helpers
 import keras
@@ -53,20 +54,21 @@ WRONG = [
 
 @pytest.fixture(scope="module")
 def model():
-    """A model that no test here trains."""
-    return made()
+    """A model that no test here trains, and of which none lets anything be
+    compiled: all is refused before."""
+    untouched = made()
+    before = helpers.weights(untouched)
+    yield untouched
+    for a, b in zip(before, helpers.weights(untouched), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(("name", "arguments"), WRONG)
-def test_wrong_arguments_are_refused_before_training(name, arguments):
+def test_wrong_arguments_are_refused_before_training(model, name, arguments):
     x, y = helpers.toy_data()
-    model = made()
-    before = helpers.weights(model)
     arguments = {"x": x, "y": y, "batch_size": 8} | arguments
     with pytest.raises(ValueError, match=f"^`{name}`. Expected"):
         dni.fit_async(model, **arguments)
-    for a, b in zip(before, helpers.weights(model), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_models_that_cannot_be_trained_are_refused():
@@ -157,3 +159,30 @@ def test_the_weight_of_the_loss_counts_as_in_fit(double_precision):
         models.append(helpers.weights(model))
     for one, other in zip(*models, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_weights_that_another_run_trains_are_refused_until_it_ends():
+    mine, other = made(), made()
+    shares = dni.DecoupledModel(
+        [mine.modules[0], *other.modules[1:]], [None] * 2
+    )
+    shares.build((None, 6))
+    with claimed(mine), claimed(other):
+        for model in (mine, shares):
+            with (
+                pytest.raises(ValueError, match="^`model`. Expected .* no oth"),
+                claimed(model),
+            ):
+                pass
+    with claimed(shares):
+        pass
+
+
+def test_a_run_inside_a_callback_of_another_is_refused():
+    model, (x, y) = made(), helpers.toy_data()
+    inner = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: dni.fit_async(model, x, y)
+    )
+    with pytest.raises(ValueError, match="no other `fit_async` is training"):
+        dni.fit_async(model, x, y, callbacks=[inner])
+    dni.fit_async(model, x, y)

@@ -1,6 +1,7 @@
 """Every example once an epoch, in an order that follows the seed."""
 
 from dni_lesson.workers.batches import Batches
+from dni_lesson.workers.schedule import make_schedule
 
 import numpy as np
 import pytest
@@ -10,9 +11,14 @@ def rows(batches, jobs):
     return [np.array(batches(job)[1]).tolist() for job in jobs]
 
 
-def make(examples=10, batch_size=4, microbatches=1, seed=None):
+def make(examples=10, microbatches=1, seed=None, together=1):
+    """Returns batches of 4, shuffled if there is a seed."""
     x = np.arange(2.0 * examples).reshape(-1, 2)
-    return Batches(x, np.arange(examples), batch_size, microbatches, seed)
+    schedule = make_schedule("gpipe", 8, microbatches)
+    if together > 1:
+        schedule = make_schedule("decoupled", steps_per_execution=together)
+    order = {"seed": seed or 0, "shuffle": seed is not None}
+    return Batches(x, np.arange(examples), 4, schedule, **order)
 
 
 def test_batches_come_in_order_and_the_last_may_be_smaller():
@@ -30,8 +36,7 @@ def test_microbatches_are_the_parts_of_a_batch():
 
 
 def test_several_batches_go_together_until_an_epoch_ends():
-    x = np.arange(2.0 * 18).reshape(-1, 2)
-    batches = Batches(x, np.arange(18), 4, 1, None, together=3)
+    batches = make(examples=18, together=3)
     first, second, third = (
         [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]],
         [[12, 13, 14, 15]],

@@ -9,7 +9,6 @@ import threading
 import time
 
 import dni_lesson as dni
-from dni_lesson.workers import crew
 
 import helpers
 import keras
@@ -65,16 +64,18 @@ def when_snapshots_are_known(monkeypatch, act):
 
     A kill that waits for it ends the same updates on every machine.
     """
-    look = crew.Crew._news
+    from dni_lesson.workers.remote.supervisor import Supervisor
+
+    look = Supervisor._take_news
 
     def look_and_tell(self, number):
         reports = look(self, number)
-        known = [one.position for one in self._snapshots.values()]
-        if min(known) >= KILLED_AT // 10 * 10:
+        positions = [one.position for one in self._snapshots.values()]
+        if min(positions) >= KILLED_AT // 10 * 10:
             act()
         return reports
 
-    monkeypatch.setattr(crew.Crew, "_news", look_and_tell)
+    monkeypatch.setattr(Supervisor, "_take_news", look_and_tell)
 
 
 def assert_came_back(model, before, history, schedule, killed):

@@ -1,10 +1,18 @@
 """Where a model may be cut, and what each worker gets."""
 
 import dni_lesson as dni
-from dni_lesson.workers.partition import partition
+from dni_lesson.workers.partition import (
+    partition,
+    set_weights_of,
+    weights_of,
+)
+from dni_lesson.workers.schedule import SCHEDULES
 
 import keras
+import numpy as np
 import pytest
+
+DECOUPLED, LOCKED = SCHEDULES["decoupled"], SCHEDULES["locked"]
 
 
 def model(rule="cdni", depth=5):
@@ -17,7 +25,7 @@ def sizes(parts):
 
 def test_every_interface_is_a_cut_by_default():
     net = model()
-    parts = partition(net, "decoupled")
+    parts = partition(net, DECOUPLED)
     assert [part.modules for part in parts] == [[one] for one in net.modules]
     assert [part.interface for part in parts] == [*net.interfaces, None]
     assert [part.is_first for part in parts] == [True] + 4 * [False]
@@ -27,18 +35,18 @@ def test_every_interface_is_a_cut_by_default():
 def test_a_model_is_cut_at_its_interfaces_only_under_every_schedule():
     net = model()
     net.interfaces[0] = net.interfaces[2] = None
-    for schedule in ("decoupled", "locked", "gpipe", "delayed"):
+    for schedule in SCHEDULES.values():
         assert sizes(partition(net, schedule)) == [2, 2, 1]
 
 
 def test_a_model_without_interfaces_is_cut_anywhere():
-    assert sizes(partition(model("backprop"), "locked")) == [1] * 5
+    assert sizes(partition(model("backprop"), LOCKED)) == [1] * 5
 
 
 @pytest.mark.parametrize("workers", range(1, 6))
 def test_workers_get_about_equally_many_weights(workers):
     net = model()
-    parts = partition(net, "decoupled", workers)
+    parts = partition(net, DECOUPLED, workers)
     assert len(parts) == workers
     assert sum((part.modules for part in parts), []) == net.modules
     assert sum(sizes(parts)) == 5
@@ -48,7 +56,7 @@ def test_workers_get_about_equally_many_weights(workers):
 
 def test_sizes_can_be_given():
     net = model()
-    parts = partition(net, "decoupled", [1, 3, 1])
+    parts = partition(net, DECOUPLED, [1, 3, 1])
     assert sizes(parts) == [1, 3, 1]
     assert parts[1].inner == net.interfaces[1:3]
     assert parts[1].interface is net.interfaces[3]
@@ -72,14 +80,14 @@ def test_sizes_can_be_given():
 )
 def test_impossible_modules_are_refused(modules):
     with pytest.raises(ValueError, match="`modules`. Expected"):
-        partition(model(), "decoupled", modules)
+        partition(model(), DECOUPLED, modules)
 
 
 def test_sizes_must_end_at_interfaces():
     net = model()
     net.interfaces[0] = None
     with pytest.raises(ValueError, match=r"end after modules \[2, 3, 4\]"):
-        partition(net, "locked", [1, 4])
+        partition(net, LOCKED, [1, 4])
 
 
 def test_workers_share_no_weights():
@@ -88,10 +96,24 @@ def test_workers_share_no_weights():
     net = dni.DecoupledModel(modules, [None, None])
     net.build((None, 4))
     with pytest.raises(ValueError, match="kernel in workers 1 and 3"):
-        partition(net, "locked")
-    assert len(partition(net, "locked", 1)) == 1
+        partition(net, LOCKED)
+    assert len(partition(net, LOCKED, 1)) == 1
 
 
 def test_decoupling_needs_interfaces():
     with pytest.raises(ValueError, match="`model`. Expected a model with inte"):
-        partition(model("backprop"), "decoupled")
+        partition(model("backprop"), DECOUPLED)
+
+
+def test_modules_without_weights_are_shared_out_too():
+    layers = [keras.layers.ReLU() for _ in range(3)]
+    net = dni.DecoupledModel([*layers, keras.layers.Dense(2)], [None] * 3)
+    net.build((None, 4))
+    assert len(partition(net, LOCKED, 3)) == 3
+
+
+def test_weights_of_a_part_fit_a_part_of_the_same_build():
+    part, other = (partition(model(), DECOUPLED)[0] for _ in range(2))
+    changed = [weight + 1 for weight in weights_of(part)]
+    set_weights_of(other, changed)
+    assert all(map(np.array_equal, changed, weights_of(other)))

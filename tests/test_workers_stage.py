@@ -1,17 +1,8 @@
 """A stage's calls, by themselves: what they change, and what they do not."""
 
-import dni_lesson as dni
-from dni_lesson.workers.job import Plan
-from dni_lesson.workers.kinds import Decoupled, Top, TrueGradient
-from dni_lesson.workers.lower import LowerStage
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.placement import set_weights_of, weights_of
-from dni_lesson.workers.team import (
-    make_stage,
-    make_stages,
-    make_team,
-    worker_kind,
-)
+from dni_lesson.workers.schedule import make_schedule
+from dni_lesson.workers.stage import LowerStage, make_stage
 
 import helpers
 import keras
@@ -19,19 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import double_precision
+from test_workers_fit import REORDERED, assert_close, made
 
 __all__ = ["double_precision"]
-
-# Another program for the same steps reorders sums, here in float64.
-REORDERED = {"rtol": 1e-6, "atol": 1e-9}
-
-
-def compiled(jit_compile=False):
-    # XLA takes many times as long to compile as these few steps take.
-    model = dni.mlp(3, 8, "cdni", input_dim=6, num_classes=3)
-    adam = keras.optimizers.Adam(1e-2)
-    model.compile(adam, helpers.crossentropy(), jit_compile=jit_compile)
-    return model
 
 
 def batch():
@@ -39,8 +20,13 @@ def batch():
     return tf.constant(x), tf.constant(y)
 
 
+def stage_of(model, number, name="decoupled", steps=1):
+    schedule = make_schedule(name, steps_per_execution=steps)
+    return make_stage(partition(model, schedule)[number], model, schedule)
+
+
 def lower_stage(model):
-    stage = make_stage(partition(model, "decoupled")[0], model, "decoupled")
+    stage = stage_of(model, 0)
     stage.compile(*batch())
     return stage
 
@@ -58,9 +44,10 @@ def same(one, other):
 
 @pytest.mark.parametrize("schedule", ["decoupled", "locked"])
 def test_compiling_changes_no_weight(schedule):
-    model = compiled()
-    before = helpers.weights(model)
-    make_stages(model, partition(model, schedule), schedule, [batch()])
+    model = made()
+    before, h = helpers.weights(model), batch()[0]
+    for number in range(3):
+        h = stage_of(model, number, schedule).compile(h, batch()[1])
     assert same(before, helpers.weights(model))
 
 
@@ -68,7 +55,7 @@ def test_a_compilation_that_fails_changes_no_weight(monkeypatch):
     def fail(*_):
         raise OSError("no memory")
 
-    model = compiled()
+    model = made()
     before = helpers.weights(model)
     monkeypatch.setattr(LowerStage, "_teach", fail)
     with pytest.raises(OSError, match="no memory"):
@@ -77,7 +64,7 @@ def test_a_compilation_that_fails_changes_no_weight(monkeypatch):
 
 
 def test_averages_count_from_the_first_update_on():
-    model = compiled()
+    model = made()
     model.optimizer = keras.optimizers.SGD(0.1, use_ema=True)
     before = helpers.weights(model)
     stage = lower_stage(model)
@@ -89,7 +76,7 @@ def test_averages_count_from_the_first_update_on():
 
 
 def test_a_learning_rate_reaches_part_and_predictor():
-    model = compiled()
+    model = made()
     stage = lower_stage(model)
     step(stage)
     before = helpers.weights(model.modules[0].layers[0])
@@ -100,7 +87,7 @@ def test_a_learning_rate_reaches_part_and_predictor():
 
 def test_a_stage_goes_on_from_its_state_as_if_nothing_had_happened():
     # The same compiled calls on the same numbers: equal to the last digit.
-    stage = lower_stage(compiled(jit_compile=True))
+    stage = lower_stage(made(jit_compile=True))
     step(stage)
     state = stage.state()
     step(stage)
@@ -113,7 +100,7 @@ def test_a_stage_goes_on_from_its_state_as_if_nothing_had_happened():
 
 
 def test_updating_a_part_leaves_its_predictor_alone_and_the_other_way_round():
-    model = compiled()
+    model = made()
     stage = lower_stage(model)
     step(stage)  # From now on the prediction is not zero.
     x, y = batch()
@@ -130,15 +117,13 @@ def test_updating_a_part_leaves_its_predictor_alone_and_the_other_way_round():
 
 def test_without_xla_no_gradient_sees_its_own_update(double_precision):
     # However late a call reads: the weights come from the call before.
-    model = compiled()
-    part = partition(model, "locked")[1]
-    stage = make_stage(part, model, "locked")
+    stage = stage_of(made(), 1, "locked")
     rng = np.random.default_rng(0)
     h, g = (tf.constant(rng.normal(size=(8, 8))) for _ in range(2))
     stage.compile(h, batch()[1])
     with tf.GradientTape() as tape:
         tape.watch(h)
-        out = part.modules[0](h, training=True)
+        out = stage.part.modules[0](h, training=True)
     expected = tape.gradient(out, h, output_gradients=g)
     _, residuals = stage.forward(h, batch()[1])
     for one in stage.variables:
@@ -154,16 +139,8 @@ def test_several_steps_in_a_call_are_the_same_steps(
     double_precision, number, jit_compile
 ):
     together, single = (
-        make_stage(
-            partition(model, "decoupled")[number],
-            model,
-            "decoupled",
-            together=is_together,
-        )
-        for model, is_together in (
-            (compiled(jit_compile), True),
-            (compiled(jit_compile), False),
-        )
+        stage_of(made(jit_compile=jit_compile), number, steps=steps)
+        for steps in (2, 1)
     )
     rng = np.random.default_rng(0)
     size = 6 if number == 0 else 8
@@ -188,38 +165,10 @@ def test_several_steps_in_a_call_are_the_same_steps(
                 assert one is None
             else:
                 np.testing.assert_allclose(one, tf.stack(others), **REORDERED)
-    for one, other in zip(together.state(), single.state(), strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_allclose(a, b, **REORDERED)
+    for several, each in zip(together.state(), single.state(), strict=True):
+        assert_close(several, each)
 
 
 def learn(stage, h, y):
     out, residuals = stage.forward(h, y)
     return out, stage.update_synthetic(residuals, out, y)
-
-
-def test_weights_of_a_part_fit_a_part_of_the_same_build():
-    one, other = (partition(compiled(), "decoupled")[0] for _ in range(2))
-    changed = [weight + 1 for weight in weights_of(one)]
-    set_weights_of(other, changed)
-    assert same(changed, weights_of(other))
-
-
-def test_workers_of_a_team_are_a_chain():
-    model = compiled()
-    parts = partition(model, "decoupled")
-    stages = [make_stage(part, model, "decoupled") for part in parts]
-    team = make_team(stages, "decoupled", Plan(1), 0.0, batches="source")
-    assert [type(worker) for worker in team] == [Decoupled, Decoupled, Top]
-    assert [worker.number for worker in team] == [1, 2, 3]
-    assert team[0].above is team[1] and team[1].above is team[2]
-    assert team[2].below is team[1] and team[1].below is team[0]
-    assert team[0].below is team[2].above is None
-
-
-@pytest.mark.parametrize("schedule", ["locked", "gpipe", "delayed"])
-def test_without_predictions_workers_below_the_top_await_true_gradients(
-    schedule,
-):
-    assert worker_kind(schedule, is_last=False) is TrueGradient
-    assert worker_kind(schedule, is_last=True) is Top

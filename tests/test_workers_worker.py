@@ -2,12 +2,15 @@
 
 import contextlib
 
-from dni_lesson.workers.job import Plan
-from dni_lesson.workers.kinds import (
+from dni_lesson.workers.partition import Part
+from dni_lesson.workers.schedule import Plan, make_schedule
+from dni_lesson.workers.worker import (
     Decoupled,
     DecoupledTogether,
     Top,
     TrueGradient,
+    WorkerError,
+    check_progress,
 )
 
 import pytest
@@ -16,10 +19,10 @@ import pytest
 class Stage:
     """Every call returns what the worker unpacks, and is written down."""
 
-    learns_to_predict = True
+    part = Part([], [], None, False, False)
 
-    def __init__(self, log):
-        self._log = log
+    def __init__(self, log, learns_to_predict):
+        self._log, self.learns_to_predict = log, learns_to_predict
 
     def on_device(self):
         return contextlib.nullcontext()
@@ -52,10 +55,16 @@ class Neighbour:
         self._log.append((f"to {self._name}", message[0]))
 
 
+def plan_of(minibatches, window=1, together=1, per_epoch=1, **kwargs):
+    schedule = make_schedule("decoupled", window, 1, together)
+    return Plan(schedule, minibatches, per_epoch, **kwargs)
+
+
 def working(kind, plan, answers=(), source=None):
     """A worker in whose mailbox all inputs and some answers lie."""
     log = []
-    worker = kind(2, Stage(log), plan, 0.0, source)
+    stage = Stage(log, learns_to_predict=issubclass(kind, Decoupled))
+    worker = kind(2, stage, plan, source)
     worker.below, worker.above = (
         Neighbour(log, "below"),
         Neighbour(log, "above"),
@@ -69,7 +78,7 @@ def working(kind, plan, answers=(), source=None):
 
 
 def test_a_decoupled_worker_sends_its_output_on_before_it_updates():
-    worker, log = working(Decoupled, Plan(1))
+    worker, log = working(Decoupled, plan_of(1))
     worker.on_input(0, 0, None)
     assert log == [
         ("forward", 0),
@@ -83,7 +92,7 @@ def test_a_decoupled_worker_sends_its_output_on_before_it_updates():
     ("kind", "order"), [(Decoupled, [2, 1, 0]), (TrueGradient, [0, 1, 2])]
 )
 def test_predictors_learn_from_the_freshest_gradient_first(kind, order):
-    worker, log = working(kind, Plan(3, window=3))
+    worker, log = working(kind, plan_of(3, window=3))
     answered = []
     worker.on_gradient = lambda job, g: answered.append(job)
 
@@ -99,14 +108,14 @@ def test_predictors_learn_from_the_freshest_gradient_first(kind, order):
 
 @pytest.mark.parametrize("window", [1, 2, 3])
 def test_no_more_than_the_window_is_under_way(window):
-    worker, log = working(Decoupled, Plan(6, window=window))
+    worker, log = working(Decoupled, plan_of(6, window=window))
     most = []
 
     def after_message():
         under_way = worker._started - worker._done
         most.append(under_way)
-        if under_way == window or (worker._held and worker._started == 6):
-            worker.box.put("gradient", (min(worker._held), None))
+        if under_way == window or (worker._under_way and worker._started == 6):
+            worker.box.put("gradient", (min(worker._under_way), None))
 
     worker.after_message = after_message
     worker.run()
@@ -115,13 +124,15 @@ def test_no_more_than_the_window_is_under_way(window):
 
 
 def test_taken_in_turn_gradients_are_late_by_the_window():
-    worker, log = working(Decoupled, Plan(5, window=3, in_turn=True), range(5))
+    worker, log = working(
+        Decoupled, plan_of(5, window=3, in_turn=True), range(5)
+    )
     worker.run()
     assert worker.staleness == [2, 2, 2, 1, 0]
 
 
 def test_a_plan_may_begin_where_another_was_left():
-    plan = Plan(7, window=2, first=4)
+    plan = plan_of(7, window=2, first=4)
     worker, log = working(Decoupled, plan._replace(in_turn=True), range(4, 7))
     worker.run()
     assert [job for kind, job in log if kind == "forward"] == [4, 5, 6]
@@ -132,25 +143,25 @@ def test_the_first_worker_takes_its_inputs_from_the_source():
     def source(job):
         return f"x{job}", None
 
-    plan = Plan(2, in_turn=True)
+    plan = plan_of(2, in_turn=True)
     worker, log = working(TrueGradient, plan, range(2), source)
     worker.run()
     assert ("forward", "x1") in log
 
 
 def test_the_top_tells_its_losses_every_so_often():
-    worker, log = working(Top, Plan(6, report_every=3))
+    worker, log = working(Top, plan_of(6, per_epoch=3))
     told = []
-    worker.on_report = lambda done, losses: told.append((done, {**losses}))
+    worker.on_epoch_end = lambda *end: told.append(end)
     worker.run()
     assert told == [
-        (3, {0: 0.5, 1: 0.5, 2: 0.5}),
-        (6, {3: 0.5, 4: 0.5, 5: 0.5}),
+        (3, [], {0: 0.5, 1: 0.5, 2: 0.5}),
+        (6, [], {3: 0.5, 4: 0.5, 5: 0.5}),
     ]
 
 
 def test_a_record_says_what_was_done():
-    worker, log = working(Decoupled, Plan(2, in_turn=True), range(2))
+    worker, log = working(Decoupled, plan_of(2, in_turn=True), range(2))
     worker.run()
     record = worker.record()
     assert (record.module, record.updates) == (2, 2)
@@ -162,7 +173,7 @@ def test_a_record_says_what_was_done():
 
 
 def test_several_minibatches_in_a_call_count_one_by_one():
-    plan = Plan(5, window=4, in_turn=True, together=True)
+    plan = plan_of(5, window=4, in_turn=True, together=2)
     worker, log = working(
         DecoupledTogether, plan, source=lambda job: ("abcde"[job:][:2], None)
     )
@@ -181,3 +192,24 @@ def test_several_minibatches_in_a_call_count_one_by_one():
     begun = [one for one in worker.events if one.phase != "predictor"]
     assert [one.minibatch for one in begun] == [1, 2, 3, 4, 5]
     assert begun[0].end == begun[1].start
+
+
+@pytest.mark.parametrize(
+    ("workers", "number", "trouble"),
+    [
+        ([(1, 0.0, 9.0), (2, 8.0, 0.0)], 2, "hangs.*=5 s.*are kept"),
+        ([(1, 0.0, 7.0), (2, 0.0, 6.0)], 1, "and all others wait.*=5 s"),
+        ([(1, 0.0, float("inf")), (2, 0.0, 6.0)], 2, "and all others wait"),
+    ],
+)
+def test_who_hangs_or_waits_too_long_is_named(workers, number, trouble):
+    with pytest.raises(
+        WorkerError, match=f"Module {number} {trouble}"
+    ) as error:
+        check_progress(workers, 5)
+    assert error.value.module == number
+
+
+def test_who_works_or_waits_for_who_works_is_in_no_trouble():
+    check_progress([(1, 0.0, 9.0), (2, 4.0, 0.0)], 5)
+    check_progress([(1, 0.0, float("inf"))], 5)

@@ -18,8 +18,7 @@ from dni_lesson.experiments.experiment import ARMS, Recipe
 from dni_lesson.model import DecoupledModel
 from dni_lesson.networks import mlp
 from dni_lesson.updates import crossentropy, layer_call, learning_layers
-from dni_lesson.workers.partition import partition
-from dni_lesson.workers.team import make_stages
+from dni_lesson.workers import Team, make_schedule, partition
 
 import keras
 import numpy as np
@@ -287,22 +286,19 @@ class PlacedArm(Arm):
         layers, macs = learning_layers(model), step_macs(model)
         super().__init__(model, Calls([self._step], [], layers, macs))
         self._decoupled = any(one is not None for one in model.interfaces)
-        self._schedule = "decoupled" if self._decoupled else "locked"
-        self._parts = partition(model, self._schedule)
-        count = len(self._parts)
-        self._devices = [devices[k % len(devices)] for k in range(count)]
+        schedule = make_schedule("decoupled" if self._decoupled else "locked")
+        parts = partition(model, schedule)
+        devices = [devices[k % len(devices)] for k in range(len(parts))]
+        self._team = Team(model, parts, schedule, devices)
 
     def compile(self, x, y):
-        self._stages = make_stages(
-            self.model,
-            self._parts,
-            self._schedule,
-            [(x, y)],
-            devices=self._devices,
-        )
+        self._team.compile([(x, y)])
+
+    def finish(self):
+        self._team.finish()
 
     def _step(self, x, y):
-        *below, top = self._stages
+        *below, top = self._team.stages
         passed, h = [], x
         for stage in below:
             with stage.on_device():
@@ -323,10 +319,6 @@ class PlacedArm(Arm):
         if stage.learns_to_predict:
             stage.train_predictor(out, y, g)
         return below
-
-    def finish(self):
-        for stage in self._stages:
-            stage.finish()
 
 
 def make_arm(name, experiment, group, models=None, input_shape=None):

@@ -1,7 +1,23 @@
 """The modules of a `DecoupledModel` at work at the same time.
 
-`partition` says which modules go to which worker, a `Stage` compiles what a
-worker does, a `Worker` knows when to do it, a `Mailbox` carries messages over
-links that take time, `run_on_threads` runs the workers, and `fit_async` is the
-one call that puts them together.
+`fit_async` is the one call. What it puts together can be had by itself: a
+schedule by its name, `partition`, which says which modules go to which worker,
+`Batches` and a plan, and a `Team`, which is compiled once and runs often.
+
+    schedule = make_schedule("decoupled", queue_size=8)
+    team = Team(model, partition(model, schedule, modules=2), schedule)
+    batches = Batches(x, y, 64, schedule)
+    plan = make_plan(schedule, epochs=1, per_epoch=batches.per_epoch)
+    records = team.run(plan, batches)
 """
+
+from dni_lesson.workers.batches import Batches as Batches
+from dni_lesson.workers.devices import worker_devices as worker_devices
+from dni_lesson.workers.fit import fit_async as fit_async
+from dni_lesson.workers.history import AsyncHistory as AsyncHistory
+from dni_lesson.workers.partition import partition as partition
+from dni_lesson.workers.schedule import SCHEDULES as SCHEDULES
+from dni_lesson.workers.schedule import make_plan as make_plan
+from dni_lesson.workers.schedule import make_schedule as make_schedule
+from dni_lesson.workers.team import Team as Team
+from dni_lesson.workers.worker import WorkerError as WorkerError

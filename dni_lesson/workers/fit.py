@@ -1,30 +1,20 @@
 """One call: train a model with one worker per module."""
 
-from dni_lesson.checks import (
-    check_bool,
-    check_choice,
-    check_int,
-    check_not_negative,
-    check_positive,
-)
+import contextlib
+import threading
+
+from dni_lesson.checks import check_choice
 from dni_lesson.examples import check_examples
-from dni_lesson.workers.arguments import (
-    LONGEST,
-    check_arrays,
-    check_callbacks,
-    check_masks,
-    check_model,
-    check_schedule,
-    devices_of,
-)
+from dni_lesson.model import DecoupledModel
 from dni_lesson.workers.batches import Batches
-from dni_lesson.workers.claim import claimed
-from dni_lesson.workers.history import AsyncHistory
-from dni_lesson.workers.interrupts import held_interrupts
-from dni_lesson.workers.job import Job, Plan
+from dni_lesson.workers.devices import devices_of
+from dni_lesson.workers.history import AsyncHistory, EpochLog
 from dni_lesson.workers.partition import partition
-from dni_lesson.workers.threads import train_on_threads
-from dni_lesson.workers.told import Told
+from dni_lesson.workers.remote import train_on_ray
+from dni_lesson.workers.schedule import make_plan, make_schedule
+from dni_lesson.workers.team import kept_team
+
+import keras
 
 
 def fit_async(
@@ -152,65 +142,131 @@ def fit_async(
     2
     """
     check_model(model)
-    check_arrays(x, y)
-    queue_size, microbatches, steps_per_execution = check_schedule(
+    check_choice("workers", workers, ("threads", "ray"))
+    callbacks = check_callbacks(callbacks)
+    schedule = make_schedule(
         schedule, queue_size, microbatches, steps_per_execution
     )
-    check_choice("workers", workers, ("threads", "ray"))
-    seed = check_int("seed", seed, at_least=0)
-    epochs = check_int("epochs", epochs, at_least=1)
-    batch_size = check_int("batch_size", batch_size, at_least=1)
-    snapshot_every = check_int("snapshot_every", snapshot_every, at_least=1)
-    shuffle = check_bool("shuffle", shuffle)
-    in_turn = check_bool("in_turn", in_turn)
-    link_delay = check_not_negative("link_delay", link_delay, LONGEST)
-    step_timeout = check_positive("step_timeout", step_timeout, LONGEST)
-    callbacks = check_callbacks(callbacks)
-    x, y = check_examples(model, x, y)
+    x, y = check_arrays(model, x, y)
+    batches = Batches(x, y, batch_size, schedule, seed, shuffle)
+    plan = make_plan(
+        schedule,
+        epochs,
+        batches.per_epoch,
+        watched=bool(callbacks),
+        in_turn=in_turn,
+        link_delay=link_delay,
+        step_timeout=step_timeout,
+        snapshot_every=snapshot_every,
+    )
     parts = partition(model, schedule, modules)
     check_masks(parts, x)
-    size = microbatches if schedule == "gpipe" else 1
-    order = seed if shuffle else None
-    together = steps_per_execution if steps_per_execution > 1 else None
-    batches = Batches(x, y, batch_size, size, order, together)
-    plan = Plan(
-        minibatches=epochs * batches.per_epoch,
-        microbatches=size,
-        window=queue_size if schedule in ("decoupled", "delayed") else 1,
-        in_turn=in_turn,
-        report_every=batches.per_epoch,
-        together=together is not None,
-        holds=bool(callbacks),
-    )
-    job = Job(
-        model,
-        parts,
-        schedule,
-        plan,
-        link_delay,
-        batches,
-        devices_of(devices, parts, workers),
-        step_timeout,
-        snapshot_every,
-    )
+    devices = devices_of(devices, len(parts), workers)
+    return _train(model, parts, plan, batches, devices, callbacks, workers)
+
+
+def _train(model, parts, plan, batches, devices, callbacks, workers):
     with claimed(model):
-        told = Told(job, callbacks, epochs)
+        log = EpochLog(model, plan, batches.shares, callbacks)
         try:
-            records = _trainer(workers)(job, told.epoch_ended)
+            if workers == "ray":
+                records = train_on_ray(
+                    model, parts, plan, batches, log.epoch_ended
+                )
+            else:
+                with kept_team(model, parts, devices, plan, batches) as team:
+                    records = team.run(plan, batches, log.epoch_ended)
         finally:
-            told.ended()
-    return AsyncHistory(records, told.losses)
+            log.training_ended()
+    return AsyncHistory(records, log.losses)
 
 
-def _trainer(workers):
-    if workers == "threads":
-        return train_on_threads
+_being_trained, _lock = set(), threading.Lock()  # ids of variables
+
+
+@contextlib.contextmanager
+def claimed(model):
+    """Lets one run at a time train the weights of a model, or raises a
+    `ValueError`."""
+    weights = {id(variable) for variable in model.variables}
+    with _lock:
+        if weights & _being_trained:
+            raise ValueError(
+                "`model`. Expected a model with weights that no other "
+                f"`fit_async` is training. Received: {model!r}"
+            )
+        _being_trained.update(weights)
     try:
-        with held_interrupts():
-            from dni_lesson.workers.cluster import train_on_ray
-    except ImportError as error:
-        raise ImportError(
-            '`workers`. Expected Ray for workers="ray". Install it: '
-            f'pip install "dni_lesson[cluster]". Received: {error}'
-        ) from error
-    return train_on_ray
+        yield
+    finally:
+        with _lock:
+            _being_trained.difference_update(weights)
+
+
+def check_model(model):
+    """Raises a `ValueError` if workers cannot train the model."""
+    if not isinstance(model, DecoupledModel) or not model.built:
+        raise ValueError(
+            f"`model`. Expected a built DecoupledModel. Received: {model!r}"
+        )
+    if not model.compiled or model.loss is None:
+        raise ValueError(
+            "`model`. Expected a model that was compiled with a loss. "
+            f"Received: {model!r}"
+        )
+    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise ValueError(
+            "`model`. Expected no float16: workers share no loss scale. "
+            f"Received: optimizer={model.optimizer!r}"
+        )
+
+
+def check_arrays(model, x, y):
+    """Returns examples as arrays, or raises a `ValueError`."""
+    for name, value in (("x", x), ("y", y)):
+        if not isinstance(value, list | tuple) and not hasattr(
+            value, "__array__"
+        ):
+            raise ValueError(
+                f"`{name}`. Expected an array. Received: {value!r}"
+            )
+    return check_examples(model, x, y)
+
+
+def check_callbacks(callbacks):
+    """Returns a list of Keras callbacks, or raises a `ValueError`."""
+    callbacks = keras.tree.flatten([] if callbacks is None else callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks`. Expected a list of Keras callbacks. "
+                f"Received: {callback!r}"
+            )
+    return callbacks
+
+
+class _MaskKeeper(keras.layers.Layer):
+    """Keeps the mask of what it is called with, or `None`."""
+
+    def __init__(self):
+        super().__init__(autocast=False)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        self.mask = mask
+        return inputs
+
+
+def check_masks(parts, x):
+    """Raises a `ValueError` if a mask crosses a cut: messages carry none."""
+    h = x[:1]
+    for k, part in enumerate(parts[:-1], 1):
+        for module in part.modules:
+            h = module(h)
+        keeper = _MaskKeeper()
+        keeper(h)
+        if keeper.mask is not None:
+            raise ValueError(
+                "`modules`. Expected cuts that no mask crosses, as messages "
+                f"carry none. Received: a mask between workers {k} and {k + 1}"
+            )

@@ -1,4 +1,4 @@
-"""Which modules go to which worker."""
+"""Which modules go to which worker, and what weights they have."""
 
 import itertools
 from typing import NamedTuple
@@ -7,6 +7,7 @@ from dni_lesson.checks import is_int
 from dni_lesson.schedules.cuts import best_ends
 
 import keras
+import tensorflow as tf
 
 
 class Part(NamedTuple):
@@ -40,6 +41,43 @@ def variables_of(part):
     ]
 
 
+def weights_of(part):
+    """Returns a list of arrays, all variables of a part's layers."""
+    return [variable.numpy() for variable in variables_of(part)]
+
+
+def set_weights_of(part, weights):
+    """Gives a part what `weights_of` a part of the same build returned."""
+    for variable, value in zip(variables_of(part), weights, strict=True):
+        variable.assign(value)
+
+
+def copied(part, device):
+    """Returns a part with copies of its layers, made on a device.
+
+    Args:
+        part: `Part` with built layers.
+        device: String, the name of a TensorFlow device.
+    """
+    with tf.device(device):
+        return part._replace(
+            modules=[_copy(layer) for layer in part.modules],
+            inner=[_copy(layer) for layer in part.inner],
+            interface=_copy(part.interface),
+        )
+
+
+def _copy(layer):
+    if layer is None:
+        return None
+    config = keras.saving.serialize_keras_object(layer)
+    copy = keras.saving.deserialize_keras_object(config)
+    if not copy.built:
+        copy.build_from_config(layer.get_build_config())
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
 def partition(model, schedule, modules=None):
     """Returns the list of `Part`s, one per worker, from input to output.
 
@@ -49,7 +87,7 @@ def partition(model, schedule, modules=None):
 
     Args:
         model: `DecoupledModel`.
-        schedule: String, see `fit_async`.
+        schedule: `Schedule`.
         modules: Integer, the number of workers: they get about equally many
             weights. Or a list with the number of modules of each worker.
             Default `None`: a cut wherever it is possible.
@@ -58,10 +96,12 @@ def partition(model, schedule, modules=None):
         ValueError: If the model cannot be cut so.
     """
     cuts = _possible_cuts(model)
-    if schedule == "decoupled" and None in _interfaces_at(model, cuts):
+    if schedule.synthetic and any(
+        model.interfaces[k - 1] is None for k in cuts
+    ):
         raise ValueError(
             "`model`. Expected a model with interfaces: without them the "
-            'schedule "decoupled" has no predictors. Received: '
+            f'schedule "{schedule.name}" has no predictors. Received: '
             f"interfaces={model.interfaces}"
         )
     if isinstance(modules, list | tuple):
@@ -99,13 +139,11 @@ def _check_nothing_is_shared(parts):
 
 
 def _possible_cuts(model):
-    every = range(1, len(model.modules))
-    at_interfaces = [k for k in every if model.interfaces[k - 1] is not None]
-    return at_interfaces or list(every)
-
-
-def _interfaces_at(model, cuts):
-    return [model.interfaces[k - 1] for k in cuts]
+    boundaries = range(1, len(model.modules))
+    at_interfaces = [
+        k for k in boundaries if model.interfaces[k - 1] is not None
+    ]
+    return at_interfaces or list(boundaries)
 
 
 def _ends(model, cuts, sizes):
@@ -126,9 +164,8 @@ def _balanced_ends(model, cuts, workers):
             "`modules`. Expected the number of workers, an integer from 1 to "
             f"{len(cuts) + 1} for this model. Received: modules={workers!r}"
         )
-    workers = int(workers)
     sizes = [
-        sum(one.count_params() for one in stage if one is not None)
+        sum(layer.count_params() for layer in stage if layer is not None)
         for stage in model.stages()
     ]
 

@@ -1,6 +1,8 @@
-"""Two calls that give the gradients of one, without a second forward pass."""
+"""Compiled calls, and two of them that give the gradients of one."""
 
-from dni_lesson.workers.residuals import split_pass
+import gc
+
+from dni_lesson.workers.compiling import CompiledCall, split_pass
 
 import keras
 import numpy as np
@@ -9,6 +11,73 @@ import tensorflow as tf
 
 # XLA and TensorFlow's own kernels sum in different orders.
 REORDERED = {"rtol": 1e-4, "atol": 1e-5}
+
+
+X, Y = tf.constant([[1.0, 2.0]]), tf.constant([3.0])
+
+
+def compiled(jit_compile, function, *examples):
+    call = CompiledCall(jit_compile)
+    call.add(function, *examples)
+    return call
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_call_takes_and_gives_what_the_function_does(jit_compile):
+    def function(parts, y):
+        return [parts[0] * y, None], parts[1] + y
+
+    call = compiled(jit_compile, function, [X, Y], Y)
+    (product, nothing), total = call([2 * X, Y], 2 * Y)
+    np.testing.assert_array_equal(product, [[12.0, 24.0]])
+    assert nothing is None
+    np.testing.assert_array_equal(total, [9.0])
+
+
+def test_a_call_changes_the_variables_of_the_function():
+    count = tf.Variable([0.0])
+    call = compiled(True, count.assign_add, Y)
+    count.assign([0.0])
+    call(Y)
+    np.testing.assert_array_equal(call(2 * Y), [9.0])
+    np.testing.assert_array_equal(count, [9.0])
+
+
+def test_a_call_lives_on_when_its_graph_is_gone():
+    def make():
+        five = tf.Variable([5.0])
+        return five, compiled(True, lambda y: five + y, Y)
+
+    five, call = make()
+    gc.collect()
+    np.testing.assert_array_equal(call(Y), [8.0])
+    five.assign([6.0])
+    np.testing.assert_array_equal(call(Y), [9.0])
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_entries_come_one_by_one_and_see_what_was_done_before(jit_compile):
+    total = tf.Variable(0.0)
+
+    def function(x, y):
+        return [total.assign_add(x) * y, None], x
+
+    examples = [tf.constant([1.0, 2.0, 3.0]), tf.constant([1.0, 1.0, 2.0])]
+    call = CompiledCall(jit_compile, one_by_one=True)
+    call.add(function, *examples)
+    total.assign(0.0)
+    (sums, nothing), x = call(*examples)
+    np.testing.assert_array_equal(sums, [1.0, 3.0, 12.0])
+    assert nothing is None
+    np.testing.assert_array_equal(x, examples[0])
+
+
+def test_each_shape_has_a_function_of_its_own():
+    call = CompiledCall(False)
+    for size in (2, 3):
+        call.add(lambda x: x * size, tf.ones(size))
+    np.testing.assert_array_equal(call(tf.ones(2)), [2, 2])
+    np.testing.assert_array_equal(call(tf.ones(3)), [3, 3, 3])
 
 
 def dense():

@@ -1,11 +1,14 @@
-"""Ray is started whole or not at all, and ends with the call."""
+"""Ray is started whole or not at all, and is sent what it can load."""
 
 import os
 import signal
 import socket
+import sys
+import threading
 from types import SimpleNamespace
 
 import dni_lesson as dni
+from dni_lesson.workers.remote import held_interrupts
 
 import helpers
 import keras
@@ -15,7 +18,53 @@ import trouble
 
 pytest.importorskip("ray")
 
-from dni_lesson.workers import brief, starting  # noqa: E402  Needs Ray.
+from dni_lesson.workers.remote import supervisor  # noqa: E402  Needs Ray.
+from dni_lesson.workers.remote.actor import check_loadable  # noqa: E402
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_waits_for_the_end():
+    before, done = signal.getsignal(signal.SIGINT), []
+    with pytest.raises(KeyboardInterrupt), held_interrupts():
+        interrupt()
+        done.append("the rest")
+    assert done == ["the rest"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_without_an_interrupt_nothing_happens():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(OSError, match="disk"), held_interrupts():
+        raise OSError("the disk is full")
+    with held_interrupts():
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_threads_are_left_alone():
+    found = []
+
+    def work():
+        with held_interrupts():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGINT)]
+
+
+def test_without_ray_the_remedy_is_told(monkeypatch):
+    for name in ("supervisor", "actor", "outbox"):
+        monkeypatch.delitem(sys.modules, f"dni_lesson.workers.remote.{name}")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    model = dni.mlp(2, 8, "cdni", input_dim=6, num_classes=3)
+    model.compile("sgd", helpers.crossentropy(), jit_compile=False)
+    with pytest.raises(ImportError, match=r"`workers`.*lesson\[cluster\]"):
+        dni.fit_async(model, *helpers.toy_data(), workers="ray")
 
 
 @pytest.fixture
@@ -27,20 +76,20 @@ def calls(monkeypatch):
         init=lambda address, **_: found.append(address),
         shutdown=lambda: found.append("shutdown"),
     )
-    monkeypatch.setattr(starting, "ray", made)
+    monkeypatch.setattr(supervisor, "ray", made)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     return found
 
 
 def test_ray_ends_with_the_context(calls):
-    with starting.started():
+    with supervisor.started():
         assert calls == ["local"]
     assert calls == ["local", "shutdown"]
 
 
 def test_the_ray_of_the_caller_is_left_alone(calls):
-    starting.ray.is_initialized = lambda: True
-    with starting.started():
+    supervisor.ray.is_initialized = lambda: True
+    with supervisor.started():
         pass
     assert calls == []
 
@@ -50,8 +99,8 @@ def test_an_interrupt_while_ray_starts_ends_it(calls):
         os.kill(os.getpid(), signal.SIGINT)
         calls.append("whole")
 
-    starting.ray.init = init
-    with pytest.raises(KeyboardInterrupt), starting.started():
+    supervisor.ray.init = init
+    with pytest.raises(KeyboardInterrupt), supervisor.started():
         raise AssertionError("it should not begin")
     assert calls == ["whole", "shutdown"]
 
@@ -60,8 +109,8 @@ def test_a_start_that_fails_is_cleaned_up(calls):
     def init(*_, **__):
         raise OSError("no port is free")
 
-    starting.ray.init = init
-    with pytest.raises(OSError, match="no port"), starting.started():
+    supervisor.ray.init = init
+    with pytest.raises(OSError, match="no port"), supervisor.started():
         pass
     assert calls == ["shutdown"]
 
@@ -74,7 +123,7 @@ def test_a_cluster_that_does_not_answer_is_told_at_once(
     monkeypatch.setenv("RAY_ADDRESS", address)
     with (
         pytest.raises(ConnectionError, match=f"`RAY_ADDRESS`.*{address}"),
-        starting.started(),
+        supervisor.started(),
     ):
         pass
     assert calls == []
@@ -84,7 +133,7 @@ def test_a_cluster_that_answers_is_used(calls, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)
-        with starting.started():
+        with supervisor.started():
             pass
     assert calls == [address, "shutdown"]
 
@@ -132,6 +181,6 @@ def test_what_other_processes_cannot_load_is_refused_before_they_start(
 
 
 def test_what_is_registered_can_be_sent():
-    brief.check_loadable(network())
-    brief.check_loadable(dni.mlp())
-    brief.check_loadable(network(trouble.Trouble("", "work")))
+    check_loadable(network())
+    check_loadable(dni.mlp())
+    check_loadable(network(trouble.Trouble("", "work")))

@@ -48,7 +48,7 @@ class Outbox:
             goes_on = None not in messages
             try:
                 messages = [
-                    (kind, [_as_array(one) for one in message])
+                    (kind, [_as_array(value) for value in message])
                     for kind, message in filter(None, messages)
                 ]
                 ray.get(self._actor.deliver.remote(self._generation, messages))

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 ray = pytest.importorskip("ray")
 
-from dni_lesson.workers.outbox import Outbox  # noqa: E402  Needs Ray.
+from dni_lesson.workers.remote.outbox import Outbox  # noqa: E402  Needs Ray.
 
 
 class Actor:

@@ -1,4 +1,4 @@
-"""The arms of asynchrony.py: workers of one schedule, and one process.
+"""The arms of asynchrony.py: a team of one schedule, and one process.
 
 Run by itself this file is that process: `fits` starts it.
 """
@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import dni_lesson as dni
 from dni_lesson.costs import module_macs
-from dni_lesson.schedules.cuts import best_cut
-from dni_lesson.schedules.speed import step_time
-from dni_lesson.workers.batches import Batches
-from dni_lesson.workers.job import Plan
-from dni_lesson.workers.partition import partition
-from dni_lesson.workers.team import make_stages, make_team
-from dni_lesson.workers.threads import run_on_threads
+from dni_lesson.schedules import best_cut, step_time
+from dni_lesson.workers import (
+    Batches,
+    Team,
+    make_plan,
+    make_schedule,
+    partition,
+)
 
 import keras
 import numpy as np
@@ -63,49 +64,45 @@ def plain(net):
 
 
 class Run(NamedTuple):
-    """Workers after a run: seconds a step, by the clock and on the cores."""
+    """What workers did, and the seconds of a step: by the clock, on the cores.
 
-    team: list
+    Attributes:
+        records: List of what each worker did: `events` and `staleness`.
+        seconds, cpu_seconds: Floats.
+    """
+
+    records: list
     seconds: float
     cpu_seconds: float
+
+    def events(self):
+        return [event for record in self.records for event in record.events]
 
 
 class TeamArm:
     """Workers of one schedule; their steps are compiled once."""
 
     def __init__(self, name, width, batch, sizes, devices):
-        self._schedule, _, parts = name.partition("-")
-        parts = int(parts or 1)
+        schedule, _, microbatches = name.partition("-")
+        self._schedule = make_schedule(schedule, QUEUE, int(microbatches or 1))
         model = cut_model(width, sizes)
-        cut = partition(model, self._schedule, sizes)
-        self._batches = Batches(*arrays(64 * batch), batch, parts, 0)
-        self._stages = make_stages(
-            model,
-            cut,
-            self._schedule,
-            self._batches.examples(),
-            parts,
-            devices,
-        )
-        self._plan = Plan(
-            0, parts, 1 if self._schedule in ("locked", "gpipe") else QUEUE
-        )
+        parts = partition(model, self._schedule, sizes)
+        self._team = Team(model, parts, self._schedule, devices)
+        self._batches = Batches(*arrays(64 * batch), batch, self._schedule)
 
     def run(self, steps, delay=0.0):
         """Returns the `Run` of that many steps."""
-        plan = self._plan._replace(minibatches=steps, report_every=steps)
-        team = make_team(
-            self._stages, self._schedule, plan, delay, self._batches
+        plan = make_plan(
+            self._schedule, 1, steps, link_delay=delay, step_timeout=600.0
         )
         begin = time.process_time()
-        run_on_threads(team, 600.0, lambda *_: False)
-        spent = time.process_time() - begin
-        events = [event for worker in team for event in worker.events]
-        return Run(team, step_time(events), spent / steps)
+        records = self._team.run(plan, self._batches)
+        run = Run(records, 0.0, (time.process_time() - begin) / steps)
+        return run._replace(seconds=step_time(run.events()))
 
     def steady(self, delay=0.0):
         """Returns a `Run` that is long enough."""
-        steps = 8 if self._plan.window == 1 else 100
+        steps = 8 if self._schedule.window == 1 else 100
         guess = self.run(steps, delay).seconds
         return self.run(min(max(int(SECONDS / guess), 12), 1000), delay)
 

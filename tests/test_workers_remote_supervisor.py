@@ -3,8 +3,7 @@
 import threading
 
 import dni_lesson as dni
-from dni_lesson.workers import crew, outbox
-from dni_lesson.workers.job import WorkerError
+from dni_lesson.workers import WorkerError
 
 import helpers
 import numpy as np
@@ -13,7 +12,14 @@ import trouble
 
 ray = pytest.importorskip("ray")
 
-import ray_stand_in  # noqa: E402  Needs Ray.
+# All of these need Ray.
+from dni_lesson.workers.remote import outbox, supervisor  # noqa: E402
+from dni_lesson.workers.remote.supervisor import (  # noqa: E402
+    Supervisor,
+    nodes_for,
+)
+
+import ray_stand_in  # noqa: E402
 from test_workers_cluster import (  # noqa: E402
     REORDERED,
     STEPS,
@@ -101,7 +107,7 @@ def test_a_module_that_is_killed_too_often_ends_the_call_and_is_named(
     ends, stand_in, tmp_path, monkeypatch
 ):
     ends.append(1)
-    monkeypatch.setattr(crew, "RESTARTS", 0)
+    monkeypatch.setattr(supervisor, "RESTARTS", 0)
     model = model_with(tmp_path, {0: "kill"})
     with pytest.raises(WorkerError, match="Module 1 was killed after 0 resta"):
         train(model, snapshot_every=10)
@@ -131,14 +137,14 @@ def test_a_module_that_hangs_ends_the_call_and_is_named(tmp_path, monkeypatch):
 def test_a_module_that_is_killed_while_it_starts_again_starts_once_more(
     ends, stand_in, tmp_path, monkeypatch
 ):
-    make = crew.Crew._make
+    make = Supervisor._make
 
     def make_and_kill(self, number):
         make(self, number)
         if len(stand_in.actors) == 3:  # The first that starts again.
             stand_in.kill(stand_in.actors[-1])
 
-    monkeypatch.setattr(crew.Crew, "_make", make_and_kill)
+    monkeypatch.setattr(Supervisor, "_make", make_and_kill)
     ends.append(1)
     model = model_with(tmp_path, {0: "kill"})
     before = [helpers.weights(module) for module in model.modules]
@@ -165,13 +171,31 @@ def test_who_has_not_started_is_not_asked_for_weights(monkeypatch):
     def interrupted(self, number):
         raise KeyboardInterrupt
 
-    asked, ask = [], crew.Crew._ask
-    monkeypatch.setattr(crew.Crew, "_get_ready", interrupted)
+    asked, ask = [], Supervisor._ask
+    monkeypatch.setattr(Supervisor, "_get_ready", interrupted)
     monkeypatch.setattr(
-        crew.Crew, "_ask", lambda *what: asked.append(what) or ask(*what)
+        Supervisor, "_ask", lambda *what: asked.append(what) or ask(*what)
     )
     model = dni.mlp(2, 8, "cdni", input_dim=6, num_classes=3)
     model.compile("sgd", helpers.crossentropy(), jit_compile=False)
     with pytest.raises(KeyboardInterrupt):
         train(model)
     assert not asked
+
+
+def node(name, gpus=0, alive=True):
+    resources = {"GPU": float(gpus)} if gpus else {}
+    return {"NodeID": name, "Alive": alive, "Resources": resources}
+
+
+def test_neighbours_share_a_machine_if_they_must_share():
+    nodes = [node("b"), node("gone", alive=False), node("a")]
+    assert nodes_for(2, nodes) == (["a", "b"], 0)
+    assert nodes_for(4, nodes) == (["a", "a", "b", "b"], 0)
+    assert nodes_for(1, nodes) == (["a"], 0)
+
+
+def test_each_part_has_a_gpu_if_there_are_enough_wherever_they_are():
+    nodes = [node("a"), node("b", gpus=1), node("c", gpus=2)]
+    assert nodes_for(3, nodes) == (["b", "c", "c"], 1)
+    assert nodes_for(4, nodes) == (["a", "a", "b", "c"], 0)

@@ -1,12 +1,10 @@
-"""Parts of a network on cores and devices, such as one GPU each."""
+"""Which device, such as a GPU or cores of its own, each worker has."""
 
 import contextlib
 import os
 
 from dni_lesson.checks import check_int
-from dni_lesson.workers.partition import variables_of
 
-import keras
 import tensorflow as tf
 
 
@@ -76,38 +74,45 @@ def worker_devices(count):
     return [f"CPU:{k}" for k in range(count)]
 
 
-def copied(part, device):
-    """Returns a part with copies of its layers, made on a device.
+def devices_of(devices, count, workers):
+    """Returns a list of a device name or `None` for each worker.
 
     Args:
-        part: `Part` with built layers.
-        device: String, the name of a TensorFlow device.
+        devices, workers: As in `fit_async`.
+        count: Integer, the number of workers.
+
+    Raises:
+        ValueError: If a device is not known, or there are not as many as
+            workers.
     """
-    with tf.device(device):
-        return part._replace(
-            modules=[_copy(one) for one in part.modules],
-            inner=[_copy(one) for one in part.inner],
-            interface=_copy(part.interface),
+    if workers == "ray":
+        if devices is not None:
+            raise ValueError(
+                '`devices`. Expected None for workers="ray", whose processes '
+                f"Ray places. Received: devices={devices!r}"
+            )
+        return [None] * count
+    if devices is None:
+        gpus = tf.config.list_logical_devices("GPU")
+        if len(gpus) < 2:
+            return [None] * count
+        return [gpus[k % len(gpus)].name for k in range(count)]
+    if not isinstance(devices, list | tuple) or len(devices) != count:
+        raise ValueError(
+            f"`devices`. Expected one for each of {count} workers. "
+            f"Received: devices={devices!r}"
         )
-
-
-def weights_of(part):
-    """Returns a list of arrays, all variables of a part's layers."""
-    return [one.numpy() for one in variables_of(part)]
-
-
-def set_weights_of(part, weights):
-    """Gives a part what `weights_of` a part of the same build returned."""
-    for variable, value in zip(variables_of(part), weights, strict=True):
-        variable.assign(value)
-
-
-def _copy(layer):
-    if layer is None:
-        return None
-    config = keras.saving.serialize_keras_object(layer)
-    copy = keras.saving.deserialize_keras_object(config)
-    if not copy.built:
-        copy.build_from_config(layer.get_build_config())
-    copy.set_weights(layer.get_weights())
-    return copy
+    known = {
+        device.name.removeprefix("/device:").lower(): device.name
+        for device in tf.config.list_logical_devices()
+    }
+    names = []
+    for device in devices:
+        short = str(device).lower().removeprefix("/").removeprefix("device:")
+        if short not in known:
+            raise ValueError(
+                f"`devices`. Expected some of {list(known.values())}. "
+                f"Received: {device!r}"
+            )
+        names.append(known[short])
+    return names

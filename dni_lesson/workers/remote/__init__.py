@@ -1,0 +1,60 @@
+"""Workers as Ray actors: processes of one machine, or of a cluster.
+
+The actors do the work; a supervisor starts them, looks after them and, if one
+is killed, starts it again. Nothing outside this folder imports Ray, and this
+file does so only when somebody trains with it.
+"""
+
+import contextlib
+import signal
+import threading
+
+
+def train_on_ray(model, parts, plan, batches, on_epoch_end):
+    """Trains, each part in a process, and returns the list of `Record`.
+
+    Args:
+        model: `DecoupledModel`, compiled; it has the weights at the end.
+        parts: List of `Part`.
+        plan: `Plan`.
+        batches: `Batches`.
+        on_epoch_end: Function of the number of mini-batches that the top has
+            done and of their losses; returns whether to stop.
+
+    Raises:
+        ImportError: If Ray is not installed.
+        ValueError: If other processes cannot load the model.
+        ConnectionError: If there should be a cluster, and none answers.
+        WorkerError: If a worker raised or hung, or was killed too often.
+    """
+    try:
+        with held_interrupts():
+            from dni_lesson.workers.remote.supervisor import supervise
+    except ImportError as error:
+        raise ImportError(
+            '`workers`. Expected Ray for workers="ray". Install it: '
+            f'pip install "dni_lesson[cluster]". Received: {error}'
+        ) from error
+    return supervise(model, parts, plan, batches, on_epoch_end)
+
+
+@contextlib.contextmanager
+def held_interrupts():
+    """Lets Ctrl-C, or an interrupt of the kernel, wait for the context's end.
+
+    Python cannot import a module that was interrupted, and nobody ends
+    processes of whose start only half was done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread is interrupted.
+        return
+    interrupts = []
+    before = signal.signal(
+        signal.SIGINT, lambda *interrupt: interrupts.append(interrupt)
+    )
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if interrupts:
+            raise KeyboardInterrupt
