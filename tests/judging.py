@@ -6,7 +6,7 @@ accepted, and six usual slips or more with a part of what is said to them.
 """
 
 from dni_lesson.exercises import EXERCISES
-from dni_lesson.exercises.reporting import report
+from dni_lesson.exercises.exercise import report
 
 import pytest
 

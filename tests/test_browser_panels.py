@@ -67,18 +67,22 @@ COVERS = """panel => {
       side => Math.abs(below[side] - above[side]) < 1) }"""
 
 
-@pytest.fixture
-def open_page(chromium, server, root):
-    return lambda *args: Page(chromium, server, root, *args)
-
-
 SHARED = (LOCKING, FILM, EVERY, RACE, ENDED, BROKEN)
+RACING = (RACE, "print(6 * 7)", THREADS, ENDED)
 
 
 @pytest.fixture(scope="module")
 def notebook(chromium, server, root):
     """One notebook for the panels that need no kernel of their own."""
     page = Page(chromium, server, root, "shared", *SHARED)
+    yield page
+    page.lab.close()
+
+
+@pytest.fixture(scope="module")
+def racing_notebook(chromium, server, root):
+    """One notebook for what becomes of a race, page and kernel."""
+    page = Page(chromium, server, root, "racing", *RACING)
     yield page
     page.lab.close()
 
@@ -93,6 +97,14 @@ def show(notebook):
         return notebook
 
     return run
+
+
+@pytest.fixture
+def racing(racing_notebook):
+    """The notebook as it was when it was opened; its kernel goes on."""
+    page = racing_notebook
+    page.lab.choose("Edit", "Clear Outputs of All Cells")
+    return page
 
 
 def test_a_slider_answers_to_mouse_and_keys(show):
@@ -167,9 +179,8 @@ def contrast(*colors):
 
 
 @pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
-def test_a_race_runs_while_other_cells_run(open_page, server, subshells):
-    sources = RACE, "print(6 * 7)", THREADS, ENDED
-    page = open_page(f"race_{subshells}", *sources)
+def test_a_race_runs_while_other_cells_run(racing, server, subshells):
+    page = racing
     set_subshells(page, server, subshells)
     page.lab.open()
     page.run()
@@ -196,7 +207,7 @@ def test_a_race_runs_while_other_cells_run(open_page, server, subshells):
     page.press("Stop")
     page.wait_for("Stopped: ")
     page.run(3).get_by_text("still training: 0").wait_for()
-    page.close(f"race_{subshells}")
+    page.finish(f"race_{subshells}")
 
 
 def set_subshells(page, server, value):
@@ -226,66 +237,66 @@ def test_two_panels_live_beside_each_other(show):
     page.finish("two")
 
 
-def test_a_reloaded_page_finds_its_race_running(open_page):
-    page = open_page("reload", RACE)
+def test_a_reloaded_page_finds_its_race_running(racing):
+    begin(racing)
+    racing.lab.save()
+    racing.lab.open()
+    racing.wait_for("Running: ")
+    racing.count_pictures(at_least=3)
+    end(racing)
+    racing.finish("reload")
+
+
+def begin(page):
     page.run()
-    page.press("Run")
-    page.count_pictures(at_least=3)
-    page.lab.save()
-    page.lab.open()
-    page.wait_for("Running: ")
-    page.count_pictures(at_least=3)
-    page.press("Stop")
-    page.wait_for("Stopped: ")
-    page.close("reload")
-
-
-def test_a_closed_page_leaves_its_race_running_beside_another(open_page):
-    closed, other = open_page("closed", RACE, ENDED), open_page("open", RACE)
-    for page in (closed, other):
-        page.run()
-        page.press("Run")
-        page.count_pictures(at_least=3)
-    closed.count_pictures(at_least=3)
-    closed.lab.save()
-    closed.lab.close()
-    other.count_pictures(at_least=3)
-    closed.open()
-    closed.wait_for("Running: ")
-    for page in (closed, other):
-        page.press("Stop")
-        page.wait_for("Stopped: ")
-    closed.run(1).get_by_text("still training: 0").wait_for()
-    other.close("open")
-    closed.close("closed")
-
-
-def test_a_restarted_kernel_begins_anew(open_page):
-    page = open_page("restart", RACE, THREADS)
-    page.run()
-    page.press("Run")
-    page.count_pictures(at_least=3)
-    page.lab.choose("Kernel", "Restart Kernel and Run All Cells…")
-    page.page.locator(".jp-Dialog .jp-mod-accept").click()
-    page.page.get_by_text("training threads: 0").wait_for()
     page.wait_for("Ready: press Run.")
     page.press("Run")
     page.count_pictures(at_least=3)
-    page.press("Stop")
-    page.wait_for("Stopped: ")
-    page.close("restart")
 
 
-def test_a_saved_panel_is_a_still_picture_without_its_kernel(open_page, server):
-    page = open_page("still", RACE)
-    page.run()
-    page.press("Run")
-    page.count_pictures(at_least=3)
+def end(page):
     page.press("Stop")
     page.wait_for("Stopped: ")
+
+
+def test_a_closed_page_leaves_its_race_running_beside_another(racing, show):
+    begin(racing)
+    other = show(RACE)
+    other.wait_for("Ready: press Run.")
+    other.press("Run")
+    other.count_pictures(at_least=3)
+    racing.count_pictures(at_least=3)
+    racing.lab.save()
+    racing.lab.close()
+    other.count_pictures(at_least=3)
+    racing.open()
+    racing.wait_for("Running: ")
+    for page in (racing, other):
+        end(page)
+    racing.run(3).get_by_text("still training: 0").wait_for()
+    other.finish("open")
+    racing.finish("closed")
+
+
+def test_a_restarted_kernel_begins_anew(racing):
+    begin(racing)
+    racing.lab.choose("Kernel", "Restart Kernel and Run All Cells…")
+    racing.page.locator(".jp-Dialog .jp-mod-accept").click()
+    racing.page.get_by_text("training threads: 0").wait_for()
+    racing.wait_for("Ready: press Run.")
+    racing.press("Run")
+    racing.count_pictures(at_least=3)
+    end(racing)
+    racing.finish("restart")
+
+
+def test_a_saved_panel_is_a_still_picture_without_its_kernel(racing, server):
+    page = racing
+    begin(page)
+    end(page)
     page.lab.save()
     for session in server.get("api/sessions"):
-        if session["path"] == "still.ipynb":
+        if session["path"] == "racing.ipynb":
             answer = page.page.request.delete(
                 server.url(f"api/sessions/{session['id']}")
             )
@@ -294,7 +305,7 @@ def test_a_saved_panel_is_a_still_picture_without_its_kernel(open_page, server):
     page.wait_for("Stopped: ")
     assert page.panel.locator("img").first.evaluate("i => i.naturalWidth") > 0
     assert page.page.get_by_text("model not found").count() == 0
-    page.close("still")
+    page.finish("still")
 
 
 def test_an_error_in_the_thread_is_a_line_in_the_panel(show):

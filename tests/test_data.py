@@ -1,5 +1,6 @@
 import http.server
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -93,14 +94,49 @@ def test_python_objects_are_not_loaded_and_nobody_is_told_to(folder):
     assert "allow_pickle" not in str(caught.value)
 
 
-def test_the_named_folder_may_begin_at_home(tmp_path, monkeypatch):
-    (tmp_path / "digits").mkdir()
-    write(tmp_path / "digits")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    for name in ("~/digits", "$HOME/digits", "${HOME}/digits"):
-        monkeypatch.setenv("DNI_LESSON_DATA", name)
-        assert data.find_mnist() == tmp_path / "digits" / "mnist.npz"
+@pytest.mark.parametrize("name", ["~/y", "$PLACE/y", "${PLACE}/y"])
+def test_home_and_variables_in_the_named_folder_are_replaced(
+    name, tmp_path, monkeypatch
+):
+    for variable in ("HOME", "USERPROFILE", "PLACE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert data.named_folder({"DNI_LESSON_DATA": name}) == tmp_path / "y"
+
+
+@pytest.fixture
+def two_folders(tmp_path, monkeypatch):
+    """The working folder and the repository, each with a `mnist.npz`."""
+    for name in ("here", "repository"):
+        (tmp_path / name / "data").mkdir(parents=True)
+        (tmp_path / name / "data" / "mnist.npz").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(data, "REPOSITORY", tmp_path / "repository")
+    return tmp_path
+
+
+def test_a_named_folder_is_the_only_one(two_folders):
+    with pytest.raises(FileNotFoundError, match="`DNI_LESSON_DATA` is set"):
+        data.find_mnist({"DNI_LESSON_DATA": str(two_folders)})
+    (two_folders / "mnist.npz").touch()
+    found = data.find_mnist({"DNI_LESSON_DATA": str(two_folders)})
+    assert found == two_folders / "mnist.npz"
+
+
+@pytest.mark.parametrize("environment", [{}, {"DNI_LESSON_DATA": ""}])
+def test_the_working_folder_comes_before_the_repository(
+    two_folders, environment
+):
+    here = pathlib.Path("data/mnist.npz")
+    assert data.find_mnist(environment) == here
+    here.unlink()
+    there = two_folders / "repository" / here
+    assert data.find_mnist(environment) == there
+    there.unlink()
+    assert data.find_mnist(environment) is None
+
+
+def test_the_repository_is_where_the_package_is():
+    assert (data.REPOSITORY / "dni_lesson" / "data.py").is_file()
 
 
 def test_a_named_folder_without_the_file_is_an_error(folder):

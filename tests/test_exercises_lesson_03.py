@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from dni_lesson.exercises import EXERCISES
-from dni_lesson.exercises.reporting import report
+from dni_lesson.exercises.exercise import report
 
 import judging
 import numpy as np

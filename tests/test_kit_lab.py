@@ -4,7 +4,8 @@ import json
 import os
 import urllib.request
 
-from dni_lesson import __main__, lab
+from dni_lesson import __main__
+from dni_lesson.kit import lab
 
 import lab_server
 import pytest

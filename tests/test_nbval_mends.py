@@ -32,9 +32,9 @@ CELLS = (
 
 
 def run_nbval(path):
-    """Returns pytest's exit code and output for one notebook."""
+    """Returns pytest's exit code and output for notebooks."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "nbval_mends", "--nbval"]
+        [sys.executable, "-m", "pytest", "-p", "nbval_mends", "--nbval", "-v"]
         + ["-c", "pyproject.toml", "-p", "no:cacheprovider", str(path)],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": "tests", "PYTEST_ADDOPTS": ""},
@@ -54,27 +54,63 @@ def stored(tmp_path_factory):
     return notebook
 
 
-def test_nbval_agrees_with_what_jupyter_stored(stored, tmp_path):
-    path = tmp_path / "small.ipynb"
-    path.write_text(lessons.dumps(stored), encoding="utf-8")
-    code, output = run_nbval(path)
-    assert code == 0, output
-    assert f"{len(CELLS)} passed" in output
+@pytest.fixture(scope="module")
+def outcomes(stored, tmp_path_factory):
+    """What became of each cell, of notebooks that one pytest looked at."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    made = {
+        "same": stored,
+        "changed": with_a_changed_number_and_picture(stored),
+        "lesson": a_lesson_with_a_changed_number(),
+    }
+    for name, notebook in made.items():
+        path = folder / f"{name}.ipynb"
+        path.write_text(lessons.dumps(notebook), encoding="utf-8")
+    code, output = run_nbval(folder)
+    assert code == 1, output
+    words = re.findall(r"(\w+)\.ipynb::Cell \d+ (PASSED|FAILED)", output)
+    return {name: [word for of, word in words if of == name] for name in made}
 
 
-def test_nbval_sees_a_changed_number_and_a_changed_picture(stored, tmp_path):
+def with_a_changed_number_and_picture(stored):
     changed = nbformat.from_dict(stored)
     changed.cells[0].outputs[0].text = "4\n"
     fig, ax = plt.subplots(figsize=(4, 3))
     ax.plot([3, 2, 3])
-    fig.savefig(tmp_path / "other.png", bbox_inches="tight")
-    picture = base64.b64encode((tmp_path / "other.png").read_bytes()).decode()
+    buffer = io.BytesIO()
+    fig.savefig(buffer, bbox_inches="tight")
+    picture = base64.b64encode(buffer.getvalue()).decode()
     changed.cells[-1].outputs[-1].data["image/png"] = picture
-    path = tmp_path / "small.ipynb"
-    nbformat.write(changed, path)
-    code, output = run_nbval(path)
-    assert code == 1
-    assert f"2 failed, {len(CELLS) - 2} passed" in output
+    return changed
+
+
+def a_lesson_with_a_changed_number():
+    """Returns the first lesson up to its first number, which is changed."""
+    for path in lessons.find():
+        notebook = lessons.read(path)
+        for index, cell in enumerate(notebook.cells):
+            for output in cell.get("outputs", []):
+                if digit := re.search(r"\d", output.get("text", "")):
+                    at, other = digit.start(), (int(digit[0]) + 1) % 10
+                    text = output.text
+                    output.text = f"{text[:at]}{other}{text[at + 1 :]}"
+                    notebook.cells = notebook.cells[: index + 1]
+                    return notebook
+    raise AssertionError("no lesson prints a number")
+
+
+def test_nbval_agrees_with_what_jupyter_stored(outcomes):
+    assert outcomes["same"] == ["PASSED"] * len(CELLS)
+
+
+def test_nbval_sees_a_changed_number_and_a_changed_picture(outcomes):
+    between = ["PASSED"] * (len(CELLS) - 2)
+    assert outcomes["changed"] == ["FAILED", *between, "FAILED"]
+
+
+def test_nbval_sees_a_changed_number_in_a_real_lesson(outcomes):
+    *before, last = outcomes["lesson"]
+    assert last == "FAILED" and set(before) <= {"PASSED"}
 
 
 def test_a_cell_saved_without_having_been_run_is_an_error(stored, tmp_path):
@@ -147,31 +183,3 @@ def test_a_trained_picture_without_a_description_is_refused():
 
 def test_a_picture_too_few_or_too_many_is_seen():
     assert "1 pictures are stored, 0" in compare_pictures(["x"], [])
-
-
-def beginning_with_a_number(notebook):
-    """Returns a notebook up to the first stored number, and that output."""
-    for index, cell in enumerate(notebook.cells):
-        for output in cell.get("outputs", []):
-            if re.search(r"\d", output.get("text", "")):
-                notebook.cells = notebook.cells[: index + 1]
-                return notebook, output
-    return None, None
-
-
-@pytest.mark.slow
-def test_nbval_sees_a_changed_number_in_a_real_lesson(tmp_path):
-    for path in lessons.find():
-        notebook, output = beginning_with_a_number(lessons.read(path))
-        if notebook:
-            break
-    else:
-        pytest.skip("no lesson prints a number yet")
-    output.text = re.sub(
-        r"\d", lambda digit: str((int(digit[0]) + 1) % 10), output.text, count=1
-    )
-    changed = tmp_path / path.name
-    nbformat.write(notebook, changed)
-    code, text = run_nbval(changed)
-    assert code == 1, text
-    assert "1 failed" in text

@@ -1,5 +1,6 @@
 """The files that set the kit up must agree with one another."""
 
+import importlib.metadata
 import pathlib
 import re
 import stat
@@ -9,9 +10,11 @@ import tomllib
 
 import pytest
 import yaml
+from packaging import requirements
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 LOCK = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
+GPU_LOCK = (REPOSITORY / "requirements-gpu.lock").read_text(encoding="utf-8")
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
@@ -23,10 +26,10 @@ ENTRY = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)", re.MULTILINE)
 HOSTS = re.compile(r"https?://|file:|index-url|find-links|trusted-host")
 
 
-def locked():
-    """Returns the lock as a dict: name to the set of its versions."""
+def locked(lock=LOCK):
+    """Returns a lock as a dict: name to the set of its versions."""
     versions = {}
-    for name, version in ENTRY.findall(LOCK):
+    for name, version in ENTRY.findall(lock):
         versions.setdefault(name, set()).add(version)
     return versions
 
@@ -60,16 +63,32 @@ def test_lock_holds_every_direct_requirement_within_its_bounds():
             assert above == (sign == ">="), f"{name} {version} {bounds}"
 
 
-def test_every_entry_of_the_lock_has_hashes():
-    blocks = re.split(r"\n(?=[a-z0-9])", LOCK)[1:]
-    assert len(blocks) == len(ENTRY.findall(LOCK)) > 100
-    for block in blocks:
+def entries(lock):
+    """Returns the text of each package in a lock."""
+    return re.split(r"\n(?=[a-z0-9])", lock)[1:]
+
+
+@pytest.mark.parametrize(("lock", "fewest"), [(LOCK, 100), (GPU_LOCK, 10)])
+def test_every_entry_of_a_lock_has_hashes(lock, fewest):
+    assert len(entries(lock)) == len(ENTRY.findall(lock)) > fewest
+    for block in entries(lock):
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", block), block
 
 
-def test_lock_and_environment_name_no_registry_host():
-    assert not HOSTS.search(LOCK)
-    assert not HOSTS.search(ENVIRONMENT_TEXT)
+def test_locks_and_environment_name_no_registry_host():
+    for text in (LOCK, GPU_LOCK, ENVIRONMENT_TEXT):
+        assert not HOSTS.search(text)
+
+
+def test_the_lock_for_gpus_adds_what_tensorflow_asks_for_on_linux_alone():
+    assert not set(locked(GPU_LOCK)) & set(locked())
+    for block in entries(GPU_LOCK):
+        assert "sys_platform == 'linux'" in block.splitlines()[0]
+    for line in importlib.metadata.requires("tensorflow"):
+        wanted = requirements.Requirement(line)
+        if "and-cuda" in str(wanted.marker):
+            (version,) = locked(GPU_LOCK)[wanted.name]
+            assert wanted.specifier.contains(version), line
 
 
 @pytest.mark.parametrize("package", ["colorama", "pywinpty", "appnope"])

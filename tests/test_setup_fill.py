@@ -1,6 +1,7 @@
 """What a newcomer sees while packages are installed, and if that fails."""
 
 import importlib.metadata
+import pathlib
 import re
 import sysconfig
 
@@ -8,6 +9,7 @@ from setup import fill
 
 import pytest
 
+LOCK = pathlib.Path(__file__).parent.parent / "requirements.lock"
 COLLECTED = """\
 Looking in indexes: https://index.invalid/simple
 Ignoring appnope: markers 'sys_platform == "darwin"' don't match your system
@@ -64,7 +66,7 @@ def test_installed_packages_have_the_names_that_pip_gives_them():
     folder = sysconfig.get_path("purelib")
     there = importlib.metadata.distributions(path=[folder])
     names = {re.sub("[_.]+", "-", one.name).lower() for one in there}
-    locked = set(re.findall(r"^([a-z0-9-]+)==", fill.LOCK.read_text(), re.M))
+    locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK.read_text(), re.M))
     assert locked & names <= fill.installed()
 
 
@@ -92,12 +94,12 @@ def test_the_remedy_fits_the_cause(log, space, word):
 
 def test_success_needs_no_words(pip_that):
     pip_that("print('Successfully installed')")
-    assert fill.fill() is None
+    assert fill.fill(LOCK) is None
 
 
 def test_what_pip_complains_of_is_shown(pip_that, capsys):
     pip_that(f"print({COLLECTED + NO_NETWORK!r}); raise SystemExit(1)")
-    assert "starts afresh" in fill.fill()
+    assert "starts afresh" in fill.fill(LOCK)
     shown = capsys.readouterr().out
     assert NO_NETWORK.split("\n", 1)[1] in shown
     assert "Collecting" not in shown
@@ -108,8 +110,8 @@ def test_an_interrupt_ends_pip_too(pip_that, monkeypatch):
     started = []
     start = fill.start
 
-    def remember():
-        started.append(start())
+    def remember(lock):
+        started.append(start(lock))
         return started[0]
 
     def interrupt(*_):
@@ -118,5 +120,5 @@ def test_an_interrupt_ends_pip_too(pip_that, monkeypatch):
     pip_that("import time; time.sleep(600)")
     monkeypatch.setattr(fill, "start", remember)
     monkeypatch.setattr(fill, "tell", interrupt)
-    assert "interrupted" in fill.fill()
+    assert "interrupted" in fill.fill(LOCK)
     assert started[0][0].poll() is not None

@@ -1,4 +1,4 @@
-"""A .venv that was moved, or has lost its Python, is noticed and mended."""
+"""A .venv that was moved, or lacks something, is noticed and mended."""
 
 import pathlib
 import shutil
@@ -63,14 +63,32 @@ def test_a_venv_of_another_python_is_broken(place):
     assert moved(place, "state") == "broken"
 
 
-def test_make_starts_anew_when_the_python_is_gone(place):
-    for program in place.glob(".venv/bin/python*"):
-        program.unlink()
+def steps(place, *options):
+    """Returns the commands that `make lab` would give."""
     done = subprocess.run(
-        ["make", "-n", f"VENV={place}/.venv", f"{place}/.venv/ready.stamp"],
+        ["make", "-n", "lab", f"VENV={place}/.venv", *options],
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
+        check=True,
     )
-    assert f"The Python of {place}/.venv is gone" in done.stdout, done.stderr
-    assert "setup/fill.py" in done.stdout
+    return done.stdout
+
+
+def test_make_starts_anew_when_the_python_is_gone(place):
+    for program in place.glob(".venv/bin/python*"):
+        program.unlink()
+    assert f"The Python of {place}/.venv is gone" in steps(place)
+    assert "setup/fill.py requirements.lock" in steps(place)
+
+
+def test_libraries_for_a_gpu_are_added_once_to_what_is_there(place):
+    (place / ".venv" / "ready.stamp").touch()
+    assert "fill.py" not in steps(place)
+    added = steps(place, "GPU=1")
+    assert added.count("setup/fill.py") == 1
+    assert "setup/fill.py requirements-gpu.lock" in added
+    assert "-m venv" not in added
+    (place / ".venv" / "cuda.stamp").touch()
+    assert "fill.py" not in steps(place, "GPU=1")
+    assert "fill.py" not in steps(place)

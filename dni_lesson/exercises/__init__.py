@@ -10,8 +10,7 @@ from dni_lesson.exercises import (
     lesson_06,
     lesson_09,
 )
-from dni_lesson.exercises.exercise import Exercise
-from dni_lesson.exercises.reporting import report
+from dni_lesson.exercises.exercise import Exercise, report
 
 _LESSONS = (
     lesson_00,

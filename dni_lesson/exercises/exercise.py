@@ -1,16 +1,20 @@
-"""What an exercise is, and the judges of its answers."""
+"""What an exercise is, the judges of its answers, and what is said to them."""
 
+import collections
 import copy
 import dataclasses
 import inspect
 import math
 import re
+import traceback
 from collections.abc import Callable
 
 import numpy as np
 
 _LETTER = re.compile(r"[\W_]*([a-zA-Z])[\W_]*")  # "b", "B.", "(b)", "b:"
-_LONGEST = 80  # Characters of what came that are shown.
+_LONGEST_VALUE, _LONGEST_MESSAGE = 80, 200  # Characters that are shown.
+# How often each exercise was answered wrong in this kernel: grades the hints.
+_attempts = collections.Counter()
 
 
 class Wrong(Exception):
@@ -37,6 +41,54 @@ class Exercise:
     judge: Callable
     hints: tuple[str, ...]
     because: str
+
+
+def report(exercise, answer):
+    """Returns the sentence to print for an answer."""
+    start = f"Exercise {exercise.name}:"
+    if answer is None or answer is ...:
+        return f"{start} no answer yet. {_hint(exercise, 0)}"
+    try:
+        exercise.judge(answer)
+    except NotImplementedError as error:
+        todo = f"{error}. " if str(error) else ""
+        return f"{start} not solved yet. {todo}{_hint(exercise, 0)}"
+    except Wrong as error:
+        hint = _hint(exercise, _attempts[exercise.name])
+        _attempts[exercise.name] += not isinstance(error, Misread)
+        return f"{start} not yet. {error} {hint}"
+    except KeyboardInterrupt:  # It is meant for the whole cell.
+        raise
+    except BaseException as error:  # The reader's own code may do anything.
+        raised = f"{_in_short(error)}{_where(error, answer)}"
+        return f"{start} your code raised {raised}. {_hint(exercise, 0)}"
+    _attempts.pop(exercise.name, None)
+    return f"{start} right. {exercise.because}"
+
+
+def _hint(exercise, index):
+    index = min(index, len(exercise.hints) - 1)
+    return f"Hint {index + 1} of {len(exercise.hints)}: {exercise.hints[index]}"
+
+
+def _in_short(error):
+    """Returns an error's name and its message, in one line."""
+    message = _one_line(str(error), _LONGEST_MESSAGE)
+    name = type(error).__name__
+    return f"{name}: {message}" if message else name
+
+
+def _where(error, answer):
+    """Returns the last line of the reader's own cell that an error passed."""
+    code = getattr(inspect.unwrap(answer), "__code__", None)
+    lines = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if code and frame.filename == code.co_filename
+    ]
+    if not lines:
+        return ""
+    return f", in line {lines[-1].lineno} of its cell: {lines[-1].line}"
 
 
 def choice(letter, among):
@@ -78,41 +130,52 @@ def number(expected, tolerance):
     return judge
 
 
-def cases(name, rows):
+def cases(name, rows, said=None, tolerance=1e-6):
     """Returns a judge that calls an answer and compares what it returns.
 
     Each call gets copies of its arguments, which the answer may change.
 
     Args:
         name: String, what the exercise calls the function.
-        rows: List of `(arguments, expected, what)`: a tuple; a number or a
-            list of numbers, or the function of the arguments that returns it;
-            a string that says what the case is about, or `""`.
+        rows: List of `(arguments, expected)` or `(arguments, expected, what)`:
+            a tuple; a number or a list of numbers, or the function of the
+            arguments that returns it; a string, what the case is about.
+        said: Function of a case's arguments, of what was expected and what was
+            received, that returns what to say to a wrong answer; `None` if
+            the case and the two values say enough.
+        tolerance: Float, as in `is_close`.
     """
 
     def judge(answer):
-        for arguments, expected, what in rows:
+        for arguments, expected, *what in rows:
             if callable(expected):
                 expected = expected(*arguments)
-            received = call(name, answer, *arguments)
-            if not is_close(received, expected):
-                called = ", ".join(map(shown, arguments))
-                why = f" ({what})" if what else ""
-                raise Wrong(
-                    f"{name}({called}): expected {shown(expected, 4)}{why}, "
-                    f"received {shown(received)}."
-                )
+            received = call(name, answer, *copy.deepcopy(arguments))
+            if is_close(received, expected, tolerance):
+                continue
+            if said:
+                raise Wrong(said(arguments, expected, received))
+            called = ", ".join(map(shown, arguments))
+            why = f" ({what[0]})" if any(what) else ""
+            raise Wrong(
+                f"{name}({called}): expected {shown(expected, 4)}{why}, "
+                f"received {shown(received)}."
+            )
 
     return judge
 
 
 def call(name, answer, *arguments):
-    """Returns what an answer makes of copies of the arguments.
+    """Returns what an answer makes of the arguments.
 
     Raises:
         Misread: If it is no function, or no function of so many arguments.
     """
-    require_function(name, answer)
+    if not callable(answer):
+        raise Misread(
+            f"Expected the function `{name}` itself, without brackets behind "
+            f"its name. Received: {shown(answer)}."
+        )
     try:
         inspect.signature(answer).bind(*arguments)
     except TypeError as error:
@@ -120,35 +183,25 @@ def call(name, answer, *arguments):
         raise Misread(f"{name} is called with {count}: {error}.") from None
     except ValueError:  # A function of C need not tell its arguments.
         pass
-    return answer(*copy.deepcopy(arguments))
+    return answer(*arguments)
 
 
-def require_function(name, answer):
-    """Raises `Misread` unless an answer, called `name`, can be called."""
-    if not callable(answer):
-        raise Misread(
-            f"Expected the function `{name}` itself, without brackets behind "
-            f"its name. Received: {shown(answer)}."
-        )
-
-
-def is_close(received, expected):
+def is_close(received, expected, tolerance=1e-6):
     """Returns whether what an answer returned is what was expected.
 
     Args:
         received: Anything.
         expected: A number, or a list or array of numbers.
+        tolerance: Float. Values may differ by that much, or by 1e-5 of what
+            was expected.
     """
-    if not np.ndim(expected):
-        value = as_number(received)
-        return value is not None and math.isclose(
-            value, expected, rel_tol=1e-5, abs_tol=1e-6
-        )
     array = as_array(received)
+    if not np.ndim(expected):  # One number, in whatever form.
+        array = as_number(received)
     return (
         array is not None
-        and array.shape == np.shape(expected)
-        and np.allclose(array, expected, rtol=1e-5, atol=1e-6)
+        and np.shape(array) == np.shape(expected)
+        and np.allclose(array, expected, rtol=1e-5, atol=tolerance)
     )
 
 
@@ -182,8 +235,12 @@ def shown(value, digits=6):
             return f"{as_number(value):.{digits}g}"
         if isinstance(value, np.ndarray | np.generic):
             value = value.tolist()
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return _one_line(repr(value), _LONGEST_VALUE)
+
+
+def _one_line(text, longest):
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _written(text):
@@ -191,8 +248,7 @@ def _written(text):
     text = text.replace(" ", "").replace(",", ".")
     try:
         value, *divisors = map(float, text.removesuffix("%").split("/"))
-        for one in divisors:
-            value /= one
+        value /= math.prod(divisors)
     except (ValueError, ZeroDivisionError):
         return None
     return as_number(value / 100 if text.endswith("%") else value)

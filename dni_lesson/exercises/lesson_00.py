@@ -5,11 +5,11 @@ from dni_lesson.exercises.exercise import Exercise, cases, choice
 import numpy as np
 
 _WAITS = [
-    ((k, modules), 2 * modules - k, "")
+    ((k, modules), 2 * modules - k)
     for k, modules in ((1, 4), (3, 4), (4, 4), (2, 10))
 ]
 _READINGS = [
-    ((np.array(readings), np.array(labels)), share, "")
+    ((np.array(readings), np.array(labels)), share)
     for readings, labels, share in (
         ([7, 2, 1, 0], [7, 2, 1, 0], 1),
         ([7, 2, 1, 0], [7, 3, 1, 4], 0.5),

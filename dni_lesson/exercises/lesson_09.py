@@ -51,9 +51,6 @@ def _raced(answer, rules, epochs=1):
 
 def _judge_link(answer):
     panel = _raced(answer, ("backprop", "cdni"))
-    needed = {
-        rule: _steps_to(panel, rule, 0.94) for rule in ("backprop", "cdni")
-    }
     settings, rows = panel.settings, panel.history["backprop"]
     step_ms = 1000 * rows["seconds"][-1] / rows["step"][-1]
     workers = settings.depth
@@ -62,12 +59,10 @@ def _judge_link(answer):
     )
     locked = step_ms + 2 * (workers - 1) * _LINK_MS
     decoupled = max(map(sum, zip(*costs, strict=True)))
-    times = needed["backprop"] * locked, needed["cdni"] * decoupled
-    if times[1] >= times[0]:
-        raise Wrong(
-            f"backprop needs {times[0] / 1000:.1f} s, cDNI "
-            f"{times[1] / 1000:.1f} s."
-        )
+    backprop = _steps_to(panel, "backprop", 0.94) * locked / 1000
+    cdni = _steps_to(panel, "cdni", 0.94) * decoupled / 1000
+    if cdni >= backprop:
+        raise Wrong(f"backprop needs {backprop:.1f} s, cDNI {cdni:.1f} s.")
 
 
 def _steps_to(panel, rule, accuracy):
@@ -103,16 +98,11 @@ def _judge_rescued(make_race):
 
 
 @functools.cache
-def _price():
-    """Returns what a step of backprop and all calls of cDNI cost, in MACs."""
+def _probability(factor):
+    """Returns the p at which all calls cost a step of backprop / `factor`."""
     model = mlp(rule="cdni")
     calls = sum(layer_macs(model, k) for k in range(len(model.modules)))
-    return step_macs(mlp(rule="backprop")), calls
-
-
-def _probability(factor):
-    step, calls = _price()
-    return step / (factor * calls)
+    return step_macs(mlp(rule="backprop")) / (factor * calls)
 
 
 def _judge_shape(answer):
@@ -186,7 +176,7 @@ EXERCISES = (
     ),
     Exercise(
         "09-4",
-        cases("probability", [((f,), _probability, "") for f in (3, 2)]),
+        cases("probability", [((f,), _probability) for f in (3, 2)]),
         hints=(
             "An iteration with stochastic updates makes a share p of the calls "
             "of all layers.",

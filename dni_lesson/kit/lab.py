@@ -9,7 +9,7 @@ and Windows users get the same JupyterLab; a reader's own settings are kept.
 import os
 import pathlib
 
-from dni_lesson.folders import REPOSITORY
+from dni_lesson.data import REPOSITORY
 
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
 

@@ -1,5 +1,10 @@
 """Interactive pictures of the lessons."""
 
+from dni_lesson.extras import needs
+
+with needs("course", "Panels are made of ipywidgets"):
+    import ipywidgets as ipywidgets
+
 from dni_lesson.panels.claim import ClaimPanel as ClaimPanel
 from dni_lesson.panels.gradient import GradientPanel as GradientPanel
 from dni_lesson.panels.locking import LockingPanel as LockingPanel

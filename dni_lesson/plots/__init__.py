@@ -4,6 +4,11 @@ Every function draws on the axes that it is given, or on the current ones, and
 returns them. None trains, none calls `pyplot.show`.
 """
 
+from dni_lesson.extras import needs
+
+with needs("course", "Plots are drawn by Matplotlib"):
+    import matplotlib as matplotlib
+
 from dni_lesson.plots.diagrams import draw_backprop as draw_backprop
 from dni_lesson.plots.diagrams import draw_decoupled as draw_decoupled
 from dni_lesson.plots.gradients import plot_agreement as plot_agreement
