@@ -13,7 +13,7 @@ import weakref
 from typing import NamedTuple
 
 from dni_lesson.checks import check_choice
-from dni_lesson.costs import crosses, layer_macs, step_macs
+from dni_lesson.costs import layer_macs, step_macs
 from dni_lesson.experiments.experiment import ARMS, Recipe
 from dni_lesson.model import DecoupledModel
 from dni_lesson.networks import mlp
@@ -36,10 +36,8 @@ def new_network(make, depth, units, seed, input_shape):
 
     Args:
         make: Function of any of `depth`, `units` and `seed` that returns an
-            uncompiled `DecoupledModel`.
-        depth: Integer, the number of weight layers.
-        units: Integer, the width of the hidden layers.
-        seed: Integer, of the initial weights.
+            uncompiled `DecoupledModel`, from examples to logits.
+        depth, units, seed: Integers, see `mlp`.
         input_shape: Tuple of integers, `(*features,)`.
 
     Raises:
@@ -59,16 +57,14 @@ def new_network(make, depth, units, seed, input_shape):
 
 
 def boundaries(model):
-    """Returns the numbers of the boundaries that have an interface.
+    """Returns the numbers of the boundaries with an interface, from 1 up.
 
-    None has unless a synthetic gradient crosses one of them.
+    The list is empty if no synthetic gradient crosses any of them.
     """
-    numbers = {
-        k: interface
-        for k, interface in enumerate(model.interfaces, 1)
-        if interface is not None
-    }
-    return list(numbers) if any(map(crosses, numbers.values())) else []
+    numbered = enumerate(model.interfaces, 1)
+    there = {k: interface for k, interface in numbered if interface is not None}
+    crosses = any(interface.crosses for interface in there.values())
+    return list(there) if crosses else []
 
 
 class Calls(NamedTuple):
