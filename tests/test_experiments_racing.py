@@ -3,9 +3,10 @@ import threading
 
 import dni_lesson as dni
 from dni_lesson.experiments import racing
-from dni_lesson.experiments.arms import new_network
+from dni_lesson.experiments.arms import boundaries, new_network
 from dni_lesson.experiments.racing import Settings, racer
 from dni_lesson.experiments.running import take_turn
+from dni_lesson.networks import RULES
 
 import helpers
 import numpy as np
@@ -158,6 +159,14 @@ def test_all_networks_of_a_race_start_from_the_same_modules():
     ]
     for one, other in zip(*(net.modules for net in networks), strict=True):
         helpers.assert_same_weights(one, other)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_gradients_are_compared_where_the_network_has_interfaces(rule):
+    settings = Settings(depth=3, units=4)
+    network = new_network(*settings.network(rule), 0, (784,))
+    assert settings.boundaries(rule) == boundaries(network)
+    assert bool(boundaries(network)) == (rule in ("dni", "cdni"))
 
 
 def test_other_digits_than_those_of_the_course_can_be_raced_on():
