@@ -19,7 +19,7 @@ import os
 import platform
 
 import dni_lesson as dni
-from dni_lesson.experiments.experiment import DEVICES
+from dni_lesson.experiments.results import SETTINGS
 from dni_lesson.experiments.store import Column
 from dni_lesson.networks import RULES
 from dni_lesson.terminal import say
@@ -42,7 +42,7 @@ RESULTS = tables.table(
     machine={
         "tensorflow": Column(),
         "keras": Column(),
-        "device": Column(choices=DEVICES),
+        "device": SETTINGS["device"],
         "cores": tables.COUNT,
         "processor": Column(),
     },

@@ -29,7 +29,8 @@ SECONDS = 180  # Only a broken page needs as many.
 CELLS = (
     f"""
 import threading, time
-from dni_lesson.panels import RacePanel, racing
+from dni_lesson.experiments.racing import Log, race as run_race
+from dni_lesson.panels import RacePanel
 
 def seconds(history):
     def epochs():
@@ -51,8 +52,8 @@ print(f"turn {turn} took {seconds(lambda: race.history):.3f}")
 """,
     """
 turn += 1
-log, stop = racing.Log(), threading.Event()
-work = racing.race(race.settings, log, stop)
+log, stop = Log(), threading.Event()
+work = run_race(race.settings, log, stop)
 thread = threading.Thread(target=lambda: list(work))
 thread.start()
 print(f"turn {turn} took {seconds(lambda: log.history):.3f}")

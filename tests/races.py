@@ -2,12 +2,13 @@
 
 import threading
 
-from dni_lesson.panels import racing
+import dni_lesson as dni
+from dni_lesson.experiments.racing import Log, Settings, race
 from dni_lesson.panels.background import Background
-from dni_lesson.panels.race_settings import Settings
 
 import numpy as np
 import pytest
+from test_interfaces import SignInterface
 
 TINY = {"depth": 2, "units": 32, "batch_size": 400, "epochs": 2}
 WAIT = 120  # seconds; only a broken thread needs as many
@@ -34,8 +35,8 @@ def wait_for(condition):
 
 def tiny_race(**changes):
     settings = Settings(**{**TINY, "rules": ("cdni",), **changes})
-    log = racing.Log()
-    turns = list(racing.race(settings, log, threading.Event()))
+    log = Log()
+    turns = list(race(settings, log, threading.Event()))
     return log, turns
 
 
@@ -78,7 +79,7 @@ def _is_same(one, other):
 
 @pytest.fixture
 def log():
-    made = racing.Log()
+    made = Log()
     for rule, losses in (("backprop", [1.5, 0.5]), ("cdni", [2.0, 1.0])):
         for loss in losses:
             made.add_turn(rule, 20, 60, 0.25, loss)
@@ -89,3 +90,10 @@ def log():
         row = {"val_accuracy": accuracy, "cosine": cosine, "reading": reading}
         made.add_epoch(rule, epoch=1, **row)
     return made
+
+
+def sign(depth, units, seed):
+    """A network by a rule of one's own, as a reader would make it."""
+    network = dni.mlp(depth, units, "backprop", seed=seed)
+    interfaces = [SignInterface(num_classes=10) for _ in network.interfaces]
+    return dni.DecoupledModel(network.modules, interfaces)

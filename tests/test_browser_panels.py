@@ -43,10 +43,10 @@ ENDED = (
     "print('still training:', sum(t.is_alive() for t in racing))"
 )
 BROKEN = (
-    "from dni_lesson.panels import racing\n"
-    "def load_digits():\n"
+    "from dni_lesson.experiments import racing\n"
+    "def digits():\n"
     "    raise OSError('the digits are lost')\n"
-    "racing.load_digits = load_digits\n"
+    "racing.digits = digits\n"
     "print('broken')"
 )
 # Names of controls without a word that says what they are.

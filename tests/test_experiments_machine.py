@@ -15,5 +15,5 @@ def test_a_wide_arm_needs_more_memory_by_its_weights_and_their_moments():
 
 
 def test_a_failure_in_the_other_process_is_told():
-    with pytest.raises(RuntimeError, match="of 'sgd' failed:(.|\n)*`rule`"):
+    with pytest.raises(RuntimeError, match="of .sgd. failed:(.|\n)*`arms`"):
         peak_mib("sgd", 3, 8, 16, "CPU")

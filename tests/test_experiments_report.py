@@ -3,6 +3,7 @@ import re
 from dni_lesson.experiments import report
 
 import helpers
+import pandas as pd
 import pytest
 from test_experiments_currencies import arms
 
@@ -33,7 +34,7 @@ def test_every_probability_has_a_table_of_its_own():
 )
 def test_runs_under_other_conditions_are_not_mixed(other):
     rows = helpers.benchmark_rows()
-    both = report.pd.concat([rows, rows.assign(**other)])
+    both = pd.concat([rows, rows.assign(**other)])
     text = report.markdown(both)
     assert text.count("| backprop | 2 |") == 2
     assert text.count("Device ") == 2

@@ -3,11 +3,13 @@ import sys
 import time
 
 from dni_lesson.experiments import command, running
+from dni_lesson.experiments.currencies import summary
 from dni_lesson.experiments.experiment import Experiment
 from dni_lesson.experiments.results import CELL, COLUMNS, Rest, Results
 
 import pandas as pd
 import pytest
+from races import sign
 
 SMALL = {"units": (8,), "depths": (2,), "seeds": (0,), "batch_size": 500}
 COMMAND = [
@@ -41,6 +43,22 @@ def test_each_arm_has_a_row_for_each_round(rows):
         assert (arm["seconds"] > 0).all()
         assert arm["layer_updates"].tolist() == [8, 6, 8, 6]
         assert arm["test_error"].iloc[-1] < 90  # Chance.
+
+
+def test_a_rule_of_ones_own_is_measured_beside_the_others():
+    experiment = Experiment(arms=("backprop",), epochs=1, **SMALL)
+    (group,) = experiment.groups()
+    data = running.load(experiment)
+    arms, models = ("backprop", "sign"), {"sign": sign}
+    rows = running.run_group(experiment, group, arms, data, models)
+    frame = pd.DataFrame(rows)
+    assert frame["arm"].tolist() == ["backprop", "sign"] * 2
+    assert frame["layer_updates"].tolist() == [8, 8, 6, 6]
+    table = summary(frame).set_index("arm")
+    assert list(table.index) == list(arms)
+    assert table["peak_mib"].isna().tolist() == [False, True]
+    with pytest.raises(ValueError, match="`arms`. Expected one of .*'sign'"):
+        running.run_group(experiment, group, ("sgd",), data, models)
 
 
 def test_the_validation_digits_are_no_training_digits():
@@ -121,6 +139,7 @@ def test_an_interrupted_benchmark_goes_on_and_counts_nothing_twice(
 STAYS_AFTER_ONE_ROUND = """
 import sys, time
 from dni_lesson.experiments import command, running
+from dni_lesson.experiments.currencies import summary
 from dni_lesson.experiments.results import Results
 
 running.peak_mib = lambda *arm: 100.0

@@ -2,12 +2,14 @@
 
 import threading
 
-from dni_lesson.panels import RacePanel, race, racing
+from dni_lesson.experiments import racing
+from dni_lesson.experiments.racing import Settings
+from dni_lesson.panels import RacePanel, race
 from dni_lesson.panels.race_picture import RacePicture
 
 import pytest
 import traitlets
-from races import TINY, WAIT, is_same_race, no_thread_left, wait_for
+from races import TINY, WAIT, is_same_race, no_thread_left, sign, wait_for
 
 __all__ = ["no_thread_left"]  # A fixture that every test uses.
 
@@ -201,7 +203,7 @@ def test_an_error_in_the_thread_is_shown_as_text(panel, monkeypatch):
     def fail():
         raise OSError("no <digits> here")
 
-    monkeypatch.setattr(racing, "load_digits", fail)
+    monkeypatch.setattr(racing, "digits", fail)
     panel.run()
     assert panel.join(WAIT)
     assert panel.state == "failed"
@@ -250,6 +252,30 @@ def test_settings_can_be_copied_as_code(panel):
     assert copy.settings == panel.settings
 
 
+def test_a_rule_of_ones_own_has_a_name_a_curve_and_a_colour():
+    panel = RacePanel(**TINY, models={"sign": sign})
+    assert panel.rules["sign"].value and panel.rules["sign"].description
+    assert "models={'sign': sign})" in panel.code.value
+    panel.rules["dni"].value = panel.rules["cdni"].value = False
+    panel.run(blocking=True)
+    assert list(panel.history) == ["backprop", "sign"]
+    assert "Test accuracy: backprop " in panel.words.value
+    curves = panel._picture.curves
+    for what in ("loss", "val_accuracy", 0):  # At boundary 1.
+        assert len(curves[what, "sign"].get_xdata()) > 1
+    colors = [curves["loss", rule].get_color() for rule in panel.history]
+    assert len(set(colors)) == 2
+    fresh = RacePanel(**TINY, models={"sign": sign}, rules=("sign",))
+    assert fresh.settings.rules == ("sign",)
+
+
+def test_settings_are_told_as_code():
+    assert race.as_code(Settings()) == "RacePanel()"
+    changed = Settings(depth=2, rules=("cdni",), update_probability=0.2)
+    code = race.as_code(changed)
+    assert eval(code, {"RacePanel": Settings}) == changed
+
+
 def test_a_new_panel_ends_the_race_of_an_older_one():
     old = RacePanel(**{**TINY, "epochs": 10_000}, rules=("no_bprop",))
     old.run()
@@ -265,6 +291,7 @@ def test_a_new_panel_ends_the_race_of_an_older_one():
         ({"epochs": 0}, ValueError),
         ({"units": 100}, traitlets.TraitError),
         ({"color": "red"}, TypeError),
+        ({"models": {"mine": lambda: None}}, ValueError),
     ],
 )
 def test_impossible_settings_are_refused(settings, error):

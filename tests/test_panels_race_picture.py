@@ -1,8 +1,7 @@
 import io
 
-from dni_lesson.panels import racing
-from dni_lesson.panels.race_picture import RacePicture
-from dni_lesson.panels.race_settings import Settings
+from dni_lesson.experiments.racing import Log, Settings
+from dni_lesson.panels.race_picture import RacePicture, in_words
 
 import pytest
 from PIL import Image
@@ -48,15 +47,15 @@ def test_readings_say_what_is_wrong(log):
 
 def test_the_live_picture_is_the_axes_and_what_is_not_in_them(log):
     picture = RacePicture(Settings(depth=3, rules=("cdni",)), "iterations")
-    empty = pixels(picture.whole(racing.Log()))
+    empty = pixels(picture.whole(Log()))
     assert pixels(picture.axes_alone()) == empty
-    assert "<path" not in picture.live(racing.Log())
+    assert "<path" not in picture.live(Log())
     live = picture.live(log)
     assert live.count("<path") == 1 + 2 * 3  # Loss; points in the others.
     assert live.count("✗") == 9
     assert pixels(picture.axes_alone()) == empty
     assert pixels(picture.whole(log)) != empty
-    assert pixels(picture.whole(racing.Log())) == empty
+    assert pixels(picture.whole(Log())) == empty
 
 
 def test_the_axis_grows_before_a_curve_leaves_it(log):
@@ -74,8 +73,18 @@ def test_the_axis_grows_before_a_curve_leaves_it(log):
 def test_the_whole_picture_does_not_depend_on_those_before(log):
     settings = Settings(depth=3, rules=("backprop", "cdni"))
     used = RacePicture(settings, "iterations")
-    used.whole(racing.Log())
+    used.whole(Log())
     used.make_room(log)
     used.live(log)
     drawn = RacePicture(settings, "iterations").whole(log)
     assert used.whole(log) == drawn
+
+
+def test_words_say_what_the_picture_shows(log):
+    assert in_words(Log()) == ""
+    assert in_words(log) == (
+        "Iterations a second: backprop 80, cDNI 80. Training loss: backprop "
+        "0.500, cDNI 1.000. Test accuracy: backprop 75.0%, cDNI 25.0%. Cosine "
+        "of the synthetic with the true gradient, from boundary 1 up: cDNI "
+        "0.10, 0.90. Of the ten digits shown, read wrongly: backprop 0, cDNI 9."
+    )

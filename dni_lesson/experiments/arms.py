@@ -1,49 +1,209 @@
-"""The arms of the comparison: ways to take one training step.
+"""The arms of a comparison: networks, and ways to take a training step.
 
-An arm has a `model`; `step(x, y)` takes one iteration and returns the number
-of layers that it updated; `macs` is the expected number of multiply-accumulates
-per example and iteration. Every arm trains by Adam with the same learning rate
-from the same initial weights, and XLA compiles each of its steps.
+A step makes those of an arm's calls that are due: one call updates every layer,
+or each layer has a call of its own. Every arm trains by Adam with the same
+learning rate and starts from the weights that its seed gives.
 """
 
+import functools
+import inspect
 import shutil
 import tempfile
 import weakref
+from typing import NamedTuple
 
+from dni_lesson.checks import check_choice
 from dni_lesson.costs import layer_macs, step_macs
+from dni_lesson.experiments.experiment import ARMS, Recipe
+from dni_lesson.model import DecoupledModel
+from dni_lesson.networks import mlp
 from dni_lesson.updates import crossentropy, layer_call, learning_layers
+from dni_lesson.workers import Team, make_schedule, partition
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-class Arm:
-    """What the arms have in common.
+@functools.cache
+def course_network(rule, predictor_units=()):
+    """Returns the maker of the course's MLP, see `new_network`."""
+    return functools.partial(mlp, rule=rule, predictor_units=predictor_units)
+
+
+def new_network(make, depth, units, seed, input_shape):
+    """Returns a new network, built and not compiled.
+
+    Args:
+        make: Function of any of `depth`, `units` and `seed` that returns an
+            uncompiled `DecoupledModel`, from examples to logits.
+        depth, units, seed: Integers, see `mlp`.
+        input_shape: Tuple of integers, `(*features,)`.
+
+    Raises:
+        ValueError: If the function returns anything else.
+    """
+    settings = {"depth": depth, "units": units, "seed": seed}
+    taken = settings.keys() & inspect.signature(make).parameters.keys()
+    model = make(**{name: settings[name] for name in taken})
+    if not isinstance(model, DecoupledModel) or model.compiled:
+        raise ValueError(
+            "`models`. Expected functions that return an uncompiled "
+            f"DecoupledModel. Received: {make!r}, which returns {model!r}"
+        )
+    if not model.built:
+        model.build((None, *input_shape))
+    return model
+
+
+def boundaries(model):
+    """Returns the numbers of the boundaries with an interface, from 1 up.
+
+    The list is empty if no synthetic gradient crosses any of them.
+    """
+    numbered = enumerate(model.interfaces, 1)
+    there = {k: interface for k, interface in numbered if interface is not None}
+    crosses = any(interface.crosses for interface in there.values())
+    return list(there) if crosses else []
+
+
+class Calls(NamedTuple):
+    """The updates that a step may make.
 
     Attributes:
+        functions: List of functions of a batch `(x, y)`. One that updates the
+            top module returns a dict with the batch's `loss`, others `None`.
+        optimizers: List of the Keras optimizers that they use.
+        layers: Integer, how many layers each function updates.
+        macs: Float, multiply-accumulates per example of all of them.
+    """
+
+    functions: list
+    optimizers: list
+    layers: int
+    macs: float
+
+
+def whole_calls(model, learning_rate, jit_compile=True):
+    """Compiles a model and returns the one call that updates every layer."""
+    model.compile(
+        keras.optimizers.Adam(learning_rate),
+        crossentropy(),
+        metrics=["accuracy"] if jit_compile else None,
+        jit_compile=jit_compile,
+    )
+
+    def call(x, y):
+        model.reset_metrics()  # They are of this batch.
+        return model.train_step((x, y))
+
+    if jit_compile:
+        call = tf.function(call, jit_compile=True)
+    layers = learning_layers(model)
+    return Calls([call], [model.optimizer], layers, step_macs(model))
+
+
+def layer_calls(model, learning_rate, jit_compile=True):
+    """Returns a call for each layer, as stochastic updates are published.
+
+    Each runs the forward pass again. All happens one after the other: nothing
+    is asynchronous, and where each layer is updated with probability `p`,
+    `(1 - p)**layers` of the iterations do nothing at all.
+    """
+    layers = range(len(model.modules))
+    optimizers = [keras.optimizers.Adam(learning_rate) for _ in layers]
+    functions = [
+        layer_call(model, k, optimizers[k], jit_compile) for k in layers
+    ]
+    macs = sum(layer_macs(model, k) for k in layers)
+    return Calls(functions, optimizers, 1, macs)
+
+
+class Arm:
+    """A network that takes step after step, in calls compiled by XLA.
+
+    Args:
         model: `DecoupledModel`.
+        calls: `Calls`.
+        p: Float in (0, 1], the probability with which each call is made. A
+            skipped iteration does nothing and costs nothing. Whoever counts it
+            as an iteration has made the arm up to `1 / p` times "faster".
+
+    Attributes:
+        model: That model.
+        layers: Integer, how many layers a call updates.
         macs: Float, multiply-accumulates per example and iteration.
     """
 
-    def __init__(self, model, macs, optimizers, calls):
-        self.model, self.macs = model, macs
-        self._optimizers, self._calls = optimizers, calls
+    def __init__(self, model, calls, p=1.0):
+        self.model, self.p, self.layers = model, p, calls.layers
+        self.macs = p * calls.macs
+        self._functions, self._optimizers = calls.functions, calls.optimizers
         self._writer, self._written = None, 0
 
-    def compile_steps(self, x, y):
+    @property
+    def calls(self):
+        """How many calls a step has at the most."""
+        return len(self._functions)
+
+    def due(self, luck):
+        """Returns which calls to make, a boolean array `(steps, calls)`.
+
+        Args:
+            luck: Float array `(steps, calls)`, evenly spread over [0, 1).
+        """
+        return luck < self.p
+
+    def compile(self, x, y):
         """Compiles all calls for batches of this shape, changing no weight."""
         # Called by itself, the `tf.function` of a fifth arm would be taken for
         # one that is traced too often, and warn.
-        self._calls = [call.get_concrete_function(x, y) for call in self._calls]
-        variables = [*self.model.variables]
-        for optimizer in self._optimizers:
-            variables += optimizer.variables
-        before = [variable.numpy() for variable in variables]
-        for call in self._calls:
-            call(x, y)
-        for variable, value in zip(variables, before, strict=True):
+        self._functions = [
+            function.get_concrete_function(x, y) for function in self._functions
+        ]
+        before = self.state()
+        for function in self._functions:
+            function(x, y)
+        self.set_state(before)
+
+    def state(self):
+        """Returns all that training changes, a list of arrays."""
+        return [np.array(variable) for variable in self._variables()]
+
+    def set_state(self, state):
+        """Puts back what `state` returned."""
+        for variable, value in zip(self._variables(), state, strict=True):
             variable.assign(value)
+
+    def _variables(self):
+        parts = [self.model, *self._optimizers]
+        return [variable for part in parts for variable in part.variables]
+
+    def ready(self, x, y, due):
+        """Returns what `train` takes, for which no clock needs to run.
+
+        Args:
+            x: Float array `(steps, batch, *features)`.
+            y: Integer array `(steps, batch)`.
+            due: Boolean array `(steps, calls)`.
+        """
+        batches = [
+            (tf.constant(images), tf.constant(labels))
+            for images, labels in zip(x, y, strict=True)
+        ]
+        return batches, due.tolist()
+
+    def train(self, batches, due):
+        """Takes a step for each batch; returns NaN, as no loss is measured."""
+        for (x, y), is_due in zip(batches, due, strict=True):
+            for function, makes_call in zip(
+                self._functions, is_due, strict=True
+            ):
+                if makes_call:
+                    logs = function(x, y)
+                    if logs is not None and self._writer is not None:
+                        self._write(logs)
+        return np.nan
 
     def finish(self):
         """Brings the weights into the model, if they are elsewhere."""
@@ -59,109 +219,134 @@ class Arm:
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     def _write(self, logs):
-        """Writes a dict of numbers, if summaries are wanted at all."""
-        if self._writer is not None:
-            self._written += 1
-            with self._writer.as_default(step=self._written):
-                for name, value in logs.items():
-                    tf.summary.write(name, value)
+        self._written += 1
+        with self._writer.as_default(step=self._written):
+            for name, value in logs.items():
+                tf.summary.write(name, value)
 
 
-class WholeSteps(Arm):
-    """Every layer at every iteration, in one compiled call."""
-
-    def __init__(self, model, learning_rate):
-        self._layers = learning_layers(model)
-        model.compile(
-            keras.optimizers.Adam(learning_rate),
-            crossentropy(),
-            metrics=["accuracy"],
-        )
-        step = tf.function(
-            lambda x, y: model.train_step((x, y)), jit_compile=True
-        )
-        super().__init__(model, step_macs(model), [model.optimizer], [step])
-
-    def step(self, x, y):
-        self._write(self._calls[0](x, y))
-        return self._layers
-
-
-class SkippedSteps(WholeSteps):
-    """Backprop that updates as few layers as stochastic updates do.
-
-    A skipped iteration does nothing and costs nothing. Whoever counts it as an
-    iteration has made backprop `1 / p` times "faster".
-    """
-
-    def __init__(self, model, learning_rate, p, chance):
-        super().__init__(model, learning_rate)
-        self.macs *= p
-        self._p, self._chance = p, chance
-
-    def step(self, x, y):
-        return super().step(x, y) if self._chance.random() < self._p else 0
-
-
-class StaleSteps(Arm):
+class StaleArm(Arm):
     """The true gradient of every `refresh`-th batch, applied until the next."""
 
     def __init__(self, model, learning_rate, refresh):
-        self._layers = len(model.modules)
-        self._refresh, self._steps = refresh, 0
         model.compile(keras.optimizers.Adam(learning_rate), crossentropy())
         variables = model.trainable_variables
-        held = [tf.Variable(tf.zeros(one.shape)) for one in variables]
-
-        @tf.function(jit_compile=True)
-        def apply(x, y):
-            model.optimizer.apply([one.value() for one in held], variables)
+        kept = [tf.Variable(tf.zeros(weight.shape)) for weight in variables]
 
         @tf.function(jit_compile=True)
         def compute_and_apply(x, y):
             with tf.GradientTape() as tape:
                 loss = model.loss(y, model(x, training=True))
-            gradients = tape.gradient(loss, [one.value for one in variables])
-            for one, gradient in zip(held, gradients, strict=True):
-                one.assign(gradient)
+            gradients = tape.gradient(
+                loss, [weight.value for weight in variables]
+            )
+            for old, gradient in zip(kept, gradients, strict=True):
+                old.assign(gradient)
             model.optimizer.apply(gradients, variables)
 
-        calls = [compute_and_apply, apply]
-        macs = step_macs(model) / refresh
-        super().__init__(model, macs, [model.optimizer], calls)
+        @tf.function(jit_compile=True)
+        def apply(x, y):
+            model.optimizer.apply([old.value() for old in kept], variables)
 
-    def step(self, x, y):
-        self._calls[bool(self._steps % self._refresh)](x, y)
-        self._steps += 1
-        return self._layers
+        functions = [compute_and_apply, apply]
+        layers, macs = len(model.modules), step_macs(model) / refresh
+        super().__init__(
+            model, Calls(functions, [model.optimizer], layers, macs)
+        )
+        self._refresh, self._steps = refresh, 0
+
+    def due(self, luck):
+        steps = self._steps + np.arange(len(luck))
+        self._steps += len(luck)
+        computes = steps % self._refresh == 0
+        return np.stack([computes, ~computes], axis=1)
 
 
-class LayerSteps(Arm):
-    """Stochastic updates of cDNI as published: a call for each layer.
+class PlacedArm(Arm):
+    """Every layer at every iteration, each module on a device of its own.
 
-    At each iteration every layer is updated with probability `p`, in a call of
-    its own that runs the forward pass again. All happens one after the other:
-    nothing is asynchronous, and with probability `(1 - p)**layers` an
-    iteration does nothing at all.
+    The modules are called one after the other, but on GPUs a call returns
+    before its work is done. So whatever waits for nothing runs at the same
+    time: updates with synthetic gradients do, true gradients wait. Placing has
+    its price, a call for each pass of each module, so these arms stand beside
+    those on one device and not for them.
+
+    Args:
+        model: `DecoupledModel`, not compiled.
+        learning_rate: Float > 0.
+        devices: List of TensorFlow device names, taken in turn.
     """
 
-    def __init__(self, model, learning_rate, p, chance):
-        self._p, self._chance = p, chance
-        layers = range(len(model.modules))
-        optimizers = [keras.optimizers.Adam(learning_rate) for _ in layers]
-        super().__init__(
-            model,
-            p * sum(layer_macs(model, k) for k in layers),
-            optimizers,
-            [layer_call(model, k, optimizers[k]) for k in layers],
-        )
+    def __init__(self, model, learning_rate, devices):
+        model.compile(keras.optimizers.Adam(learning_rate), crossentropy())
+        layers, macs = learning_layers(model), step_macs(model)
+        super().__init__(model, Calls([self._step], [], layers, macs))
+        self._decoupled = any(one is not None for one in model.interfaces)
+        schedule = make_schedule("decoupled" if self._decoupled else "locked")
+        parts = partition(model, schedule)
+        devices = [devices[k % len(devices)] for k in range(len(parts))]
+        self._team = Team(model, parts, schedule, devices)
 
-    def step(self, x, y):
-        updated = np.flatnonzero(
-            self._chance.random(len(self._calls)) < self._p
-        )
-        for k in updated:
-            logs = self._calls[k](x, y)
-            if k == len(self._calls) - 1:
-                self._write(logs)
-        return len(updated)
+    def compile(self, x, y):
+        self._team.compile([(x, y)])
+
+    def finish(self):
+        self._team.finish()
+
+    def _step(self, x, y):
+        *below, top = self._team.stages
+        passed, h = [], x
+        for stage in below:
+            with stage.on_device():
+                out, residuals = stage.forward(h, y)
+            passed.append((stage, residuals, out))
+            h = out
+        with top.on_device():
+            _, g = top.update(h, y)
+        for stage, residuals, out in reversed(passed):
+            with stage.on_device():
+                g = self._learn(stage, residuals, out, y, g)
+
+    def _learn(self, stage, residuals, out, y, g):
+        """Updates a part; returns what it sends down."""
+        if not self._decoupled:
+            return stage.update(residuals, g)
+        below = stage.update_synthetic(residuals, out, y)
+        if stage.learns_to_predict:
+            stage.train_predictor(out, y, g)
+        return below
+
+
+def make_arm(name, experiment, group, models=None, input_shape=None):
+    """Returns a new arm with the initial weights that the seed gives.
+
+    Args:
+        name: String, one of `ARMS` or of `models`.
+        experiment: `Experiment`.
+        group: `Group`.
+        models: Dict from the name of a rule of your own to the maker of its
+            network, see `new_network`. Default: none.
+        input_shape: Tuple of integers, `(*features,)`, for a network that is
+            not built. Default: none.
+    """
+    models = models or {}
+    check_choice("arms", name, {**ARMS, **models})
+    recipe = Recipe("a rule of your own") if name in models else ARMS[name]
+    make = models.get(name)
+    make = make or course_network(recipe.rule, recipe.predictor_units)
+    model = new_network(make, group.depth, group.units, group.seed, input_shape)
+    rate = experiment.learning_rate
+    p = group.p if recipe.by_chance else 1.0
+    match recipe.updates:
+        case "stale":
+            arm = StaleArm(model, rate, experiment.refresh)
+        case "placed":
+            devices = tf.config.list_logical_devices(experiment.device)
+            arm = PlacedArm(model, rate, [device.name for device in devices])
+        case "by layer":
+            arm = Arm(model, layer_calls(model, rate), p)
+        case _:
+            arm = Arm(model, whole_calls(model, rate), p)
+    if recipe.logged:
+        arm.write_summaries()
+    return arm

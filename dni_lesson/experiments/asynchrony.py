@@ -3,10 +3,11 @@
 `benchmarks/asynchrony.py` measured the time of a step, schedule after
 schedule, in rounds in which all of them took a turn. A busy moment of the
 machine hits a whole round, so schedules are compared inside a round, and the
-median is taken over rounds.
+median is taken over rounds. Every `frame` here is the table asynchrony.csv, or
+some of its rows.
 """
 
-from dni_lesson.schedules.speed import CLAIM
+from dni_lesson.schedules import CLAIM
 
 import numpy as np
 import pandas as pd
@@ -27,16 +28,11 @@ ARMS = (
 def by_round(frame, values="ms"):
     """Returns one row for each cell and round, one column for each arm.
 
-    Of GPipe's numbers of micro-batches only the best is kept: the one with the
-    smallest median in its cell.
+    The index is `CELL` and `"round"`. Of GPipe's numbers of micro-batches only
+    the best is kept: the one with the smallest median in its cell.
 
     Args:
-        frame: `pandas.DataFrame`, the rows of `asynchrony.csv`.
         values: String, the column to spread out. Default `"ms"`.
-
-    Returns:
-        `pandas.DataFrame` with the index `CELL` and `"round"`, and those of
-        `ARMS` that there are as columns.
     """
     wide = frame.pivot(index=[*CELL, "round"], columns="arm", values=values)
     ms = frame.pivot(index=[*CELL, "round"], columns="arm", values="ms")
@@ -56,15 +52,9 @@ def step_ms(frame):
 
 
 def speeds(frame, base):
-    """Returns how many times as fast as `base` each arm is.
+    """Returns how many times as fast as the arm `base` each arm is.
 
-    Args:
-        frame: `pandas.DataFrame`, the rows of `asynchrony.csv`.
-        base: String, one of `ARMS`.
-
-    Returns:
-        `pandas.DataFrame`, a row for each cell: medians over rounds of the
-        ratios inside a round.
+    A row for each cell: medians over rounds of the ratios inside a round.
     """
     wide = by_round(frame)
     return wide.rdiv(wide[base], axis=0).groupby(CELL).median()
@@ -73,19 +63,13 @@ def speeds(frame, base):
 def gains(frame):
     """Returns how many times as fast as locked the decoupled workers are.
 
-    Args:
-        frame: `pandas.DataFrame`, the rows of `asynchrony.csv` with the arms
-            `locked` and `decoupled`.
-
-    Returns:
-        `pandas.DataFrame`, a row for each cell, with the columns `table`,
-        `width`, `batch`, `workers`, `link_delay_ms`; `speedup`, `low` and
-        `high`, the median, the lowest and the highest of the ratios inside a
-        round; and `predicted`, the median of what the timetable says.
+    A row for each cell: `table`, `width`, `batch`, `workers`, `link_delay_ms`;
+    `speedup`, `low` and `high`, the median, the lowest and the highest of the
+    ratios inside a round; `predicted`, the median of what the timetable says.
     """
-    measured, told = by_round(frame), by_round(frame, "predicted_ms")
+    measured, foretold = by_round(frame), by_round(frame, "predicted_ms")
     ratio = (measured["locked"] / measured["decoupled"]).groupby(CELL)
-    predicted = (told["locked"] / told["decoupled"]).groupby(CELL)
+    predicted = (foretold["locked"] / foretold["decoupled"]).groupby(CELL)
     table = pd.DataFrame(
         {
             "speedup": ratio.median(),
@@ -128,7 +112,7 @@ def crossing(delays, speedups, speedup=CLAIM):
 
 
 def crossings(table, speedup=CLAIM):
-    """Returns the measured and the predicted crossing for each team.
+    """Returns the link delays, in ms, at which each team crosses a speed-up.
 
     Args:
         table: `pandas.DataFrame` as from `gains`.
@@ -136,16 +120,14 @@ def crossings(table, speedup=CLAIM):
 
     Returns:
         `pandas.DataFrame` with the index `width`, `workers` and the columns
-        `measured` and `predicted`, link delays in ms.
+        `measured` and `predicted`.
     """
-    found = {}
+    columns = {"measured": "speedup", "predicted": "predicted"}
+    delays = {}
     for team, rows in table.groupby(["width", "workers"]):
         rows = rows.sort_values("link_delay_ms")
-        found[team] = {
+        delays[team] = {
             name: crossing(rows["link_delay_ms"], rows[column], speedup)
-            for name, column in (
-                ("measured", "speedup"),
-                ("predicted", "predicted"),
-            )
+            for name, column in columns.items()
         }
-    return pd.DataFrame(found).T.rename_axis(["width", "workers"])
+    return pd.DataFrame(delays).T.rename_axis(["width", "workers"])

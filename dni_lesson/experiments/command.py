@@ -35,8 +35,8 @@ def main(arguments=None):
     """
     options = _parser().parse_args(arguments)
     if options.list:
-        for name, text in ARMS.items():
-            say(f"{name:19}{text}")
+        for name, recipe in ARMS.items():
+            say(f"{name:19}{recipe.text}")
         return 0
     try:
         check_file("out", options.out, (".csv",), makes_folder=True)
@@ -110,6 +110,9 @@ def _run(options):
     from dni_lesson.experiments.machine import environment
     from dni_lesson.experiments.results import Results
 
+    import keras
+    import tensorflow as tf
+
     experiment = _experiment(options)
     machine = environment(experiment.device)
     results = Results(options.out)
@@ -130,21 +133,16 @@ def _run(options):
         for (group, rest), left in zip(groups, rounds, strict=True):
             say(f"{group}: {left} rounds of {', '.join(rest.arms)}")
         return 0
-    bar = _bar(sum(rounds))
+    bar = keras.utils.Progbar(sum(rounds), unit_name="round")
     for group, rest in groups:
-        for rows in running.run_rounds(experiment, group, rest, data):
-            results.add(rows)
-            _advance(bar)
+        with tf.device(experiment.device):
+            for rows in running.run_rounds(experiment, group, rest, data):
+                results.add(rows)
+                _advance(bar)
     say(report.markdown(results.frame))
     if options.report:
         report.write(options.report, results.frame)
     return _left(experiment, results, machine)
-
-
-def _bar(rounds):
-    import keras
-
-    return keras.utils.Progbar(rounds, unit_name="round")
 
 
 def _advance(bar):

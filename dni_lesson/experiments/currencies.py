@@ -1,13 +1,26 @@
-"""From rows to numbers: three currencies, and the headline made of them.
+"""How fast a rule is, measured in three currencies or counted.
 
 An iteration, a layer-update and a second are the currencies in which a rule can
 be called fast. A "3-fold" headline can come about without anything asynchronous
 if they are mixed; the rows hold each ingredient as an arm of its own, and
-`speedup_chain` puts them together one after the other.
+`speedup_chain` puts them together one after the other. `count` says what
+multiply-accumulates alone would make of it.
 """
 
+import functools
+from typing import NamedTuple
+
 from dni_lesson.checks import check_positive
+from dni_lesson.costs import layer_macs, module_macs, step_macs
 from dni_lesson.experiments.experiment import ARMS
+from dni_lesson.networks import mlp
+from dni_lesson.schedules.cuts import best_cut, join
+from dni_lesson.schedules.speed import (
+    CLAIM,
+    fewest_workers,
+    max_speedup,
+    needed_delay,
+)
 
 import numpy as np
 import pandas as pd
@@ -97,8 +110,13 @@ def summary(frame, targets=TARGETS):
         for target in targets:
             row.update(_to_target(rows, target))
         table.append(row)
-    order = [*ARMS].index
-    table.sort(key=lambda row: (*map(row.get, GROUPED), order(row["arm"])))
+    order = {arm: number for number, arm in enumerate(ARMS)}
+    table.sort(  # A rule of one's own comes last.
+        key=lambda row: (
+            *map(row.get, GROUPED),
+            order.get(row["arm"], len(order)),
+        )
+    )
     return pd.DataFrame(table)
 
 
@@ -201,3 +219,64 @@ def p_that_gives(speedup, p, speeds):
     known = np.log(np.array([speeds, p])[:, order])
     found = np.interp(np.log(speedup), *known, left=np.nan, right=np.nan)
     return float(np.exp(found))
+
+
+class Counts(NamedTuple):
+    """How many times as fast as backprop, in four ways of counting.
+
+    Attributes:
+        per_iteration: Float, an iteration in which each layer is updated with
+            probability p, in a call of its own.
+        per_update: Float, a layer-update in such a call.
+        one_call: Float, an iteration in which all layers are updated.
+        most: Float, the bound with several workers.
+        workers: Integer or `None`, how many workers 3-fold takes at least.
+        delay: Float or `None`, the link delay, as a share of a backprop step,
+            from which the workers are 3 times as fast as locked ones over the
+            same cut; `None` if the best cut is no cut.
+    """
+
+    per_iteration: float
+    per_update: float
+    one_call: float
+    most: float
+    workers: int | None
+    delay: float | None
+
+
+def count(p, depth, units, predictor_units, workers):
+    """Returns the `Counts` of the course's MLP with cDNI.
+
+    Args:
+        p: Float in (0, 1].
+        depth: Integer >= 2, weight layers.
+        units: Integer >= 1, the width of the hidden layers.
+        predictor_units: Tuple of integers, the predictor's hidden layers.
+        workers: Integer >= 1.
+
+    Example:
+
+    >>> from dni_lesson.experiments import count
+    >>> round(count(0.2, 4, 256, (), workers=4).most, 2)
+    1.49
+    """
+    backprop, one_call, calls, costs = _macs(depth, units, predictor_units)
+    parts = join(best_cut(*costs, workers), *costs)
+    has_links = len(parts[0]) > 1
+    return Counts(
+        per_iteration=backprop / (p * calls),
+        per_update=backprop / calls,
+        one_call=backprop / one_call,
+        most=max_speedup(*parts),
+        workers=fewest_workers(CLAIM, *costs),
+        delay=needed_delay(CLAIM, *parts) / backprop if has_links else None,
+    )
+
+
+@functools.lru_cache
+def _macs(depth, units, predictor_units):
+    options = {"predictor_units": predictor_units}
+    model = mlp(depth, units, "cdni", **options)
+    calls = sum(layer_macs(model, k) for k in range(depth))
+    backprop = step_macs(mlp(depth, units, "backprop"))
+    return backprop, step_macs(model), calls, module_macs(model)

@@ -6,24 +6,80 @@ from typing import NamedTuple
 
 from dni_lesson.checks import check_choice, check_int, check_positive
 
-# What each arm of the comparison is.
+
+class Recipe(NamedTuple):
+    """What an arm of the comparison is, and how it is made.
+
+    Attributes:
+        text: String, for readers.
+        rule: String, see `mlp`.
+        updates: String: `"whole"`, every layer in one call; `"by layer"`, a
+            call for each; `"stale"`, every layer with an old true gradient; or
+            `"placed"`, every layer on a device of its own.
+        by_chance: Boolean, whether a call is made only with the probability
+            `p` of its group.
+        predictor_units: Tuple of integers, see `mlp`.
+        logged: Boolean, whether bookkeeping is part of the step.
+    """
+
+    text: str
+    rule: str = "backprop"
+    updates: str = "whole"
+    by_chance: bool = False
+    predictor_units: tuple = ()
+    logged: bool = False
+
+
 ARMS = {
-    "backprop": "the true gradient, every layer at every step",
-    "cdni": "synthetic gradients from activations and label, linear predictor",
-    "dni": "synthetic gradients from activations alone, linear predictor",
-    "dni-2x1024": "the same with two hidden layers of 1024, as in the paper",
-    "no_bprop": "control: no gradient crosses a boundary",
-    "stale": "control: the true gradient of every n-th step, held in between",
-    "skipping": "control: backprop that takes a step with probability p only",
-    "stochastic": "cDNI, each layer with probability p, a call for each",
-    "backprop-logged": "backprop that writes a summary at every iteration",
-    "stochastic-logged": "`stochastic`; a summary when the top layer learns",
-    "backprop-placed": "backprop with one module per GPU",
-    "cdni-placed": "`cdni` with one module per GPU",
+    "backprop": Recipe("the true gradient, every layer at every step"),
+    "cdni": Recipe(
+        "synthetic gradients from activations and label, linear predictor",
+        "cdni",
+    ),
+    "dni": Recipe(
+        "synthetic gradients from activations alone, linear predictor", "dni"
+    ),
+    "dni-2x1024": Recipe(
+        "the same with two hidden layers of 1024, as in the paper",
+        "dni",
+        predictor_units=(1024, 1024),
+    ),
+    "no_bprop": Recipe("control: no gradient crosses a boundary", "no_bprop"),
+    "stale": Recipe(
+        "control: the true gradient of every n-th step, held in between",
+        updates="stale",
+    ),
+    "skipping": Recipe(
+        "control: backprop that takes a step with probability p only",
+        by_chance=True,
+    ),
+    "stochastic": Recipe(
+        "cDNI, each layer with probability p, a call for each",
+        "cdni",
+        "by layer",
+        by_chance=True,
+    ),
+    "backprop-logged": Recipe(
+        "backprop that writes a summary at every iteration", logged=True
+    ),
+    "stochastic-logged": Recipe(
+        "`stochastic`; a summary when the top layer learns",
+        "cdni",
+        "by layer",
+        by_chance=True,
+        logged=True,
+    ),
+    "backprop-placed": Recipe(
+        "backprop with one module per GPU", updates="placed"
+    ),
+    "cdni-placed": Recipe("`cdni` with one module per GPU", "cdni", "placed"),
 }
-PLACED = tuple(name for name in ARMS if name.endswith("-placed"))
-DATA = ("digits", "mnist")
-DEVICES = ("CPU", "GPU")
+PLACED = tuple(name for name in ARMS if ARMS[name].updates == "placed")
+CHOICES = {
+    "arms": tuple(ARMS),
+    "data": ("digits", "mnist"),
+    "device": ("CPU", "GPU"),
+}
 # What takes several values in one experiment; all else its runs share.
 VARIED = ("arms", "depths", "units", "p", "seeds")
 _DIGITS = 60_000  # of the larger data set
@@ -93,34 +149,13 @@ class Experiment:
     device: str | None = None
 
     def __post_init__(self):
-        for name in VARIED:
-            value = getattr(self, name)
-            if not isinstance(value, list | tuple) or not value:
-                raise ValueError(
-                    f"`{name}`. Expected a tuple with at least one entry. "
-                    f"Received: {name}={value!r}"
-                )
-        for arm in self.arms:
-            check_choice("arms", arm, ARMS)
-        check_choice("data", self.data, DATA)
-        for name in (*LIMITS, "learning_rate", "p"):
-            value = getattr(self, name)
-            several = name in VARIED
-            numbers = tuple(
-                check_int(name, one, *LIMITS[name])
-                if name in LIMITS
-                else check_positive(name, one, *([1] if name == "p" else []))
-                for one in (value if several else [value])
-            )
-            object.__setattr__(self, name, numbers if several else numbers[0])
-        for name in VARIED:
-            value = getattr(self, name)
-            if len(set(value)) < len(value):
-                raise ValueError(
-                    f"`{name}`. Expected every entry once. "
-                    f"Received: {name}={value!r}"
-                )
-            object.__setattr__(self, name, tuple(value))
+        for field in dataclasses.fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if name in VARIED:
+                value = _several(name, value)
+            elif name != "device":
+                value = _checked(name, value)
+            object.__setattr__(self, name, value)
         self._check_device()
 
     def _check_device(self):
@@ -129,7 +164,7 @@ class Experiment:
         has_gpu = bool(tf.config.list_physical_devices("GPU"))
         if self.device is None:
             object.__setattr__(self, "device", "GPU" if has_gpu else "CPU")
-        check_choice("device", self.device, DEVICES)
+        check_choice("device", self.device, CHOICES["device"])
         if self.device == "GPU" and not has_gpu:
             raise ValueError(
                 "`device`. Expected 'CPU', as TensorFlow sees no GPU here. "
@@ -157,6 +192,32 @@ class Experiment:
         """Returns a dict of the settings that all runs share."""
         every = dataclasses.asdict(self)
         return {name: every[name] for name in every if name not in VARIED}
+
+
+def _several(name, values):
+    if not isinstance(values, list | tuple) or not values:
+        raise ValueError(
+            f"`{name}`. Expected a tuple with at least one entry. "
+            f"Received: {name}={values!r}"
+        )
+    checked = tuple(_checked(name, value) for value in values)
+    if len(set(checked)) < len(checked):
+        raise ValueError(
+            f"`{name}`. Expected every entry once. Received: {name}={values!r}"
+        )
+    return checked
+
+
+def _checked(name, value):
+    """Returns one value of a setting, as Python's own, or raises."""
+    if name in LIMITS:
+        return check_int(name, value, *LIMITS[name])
+    if name == "p":
+        return check_positive(name, value, at_most=1)
+    if name == "learning_rate":
+        return check_positive(name, value)
+    check_choice(name, value, CHOICES[name])
+    return value
 
 
 # Settings and not experiments: those look for a GPU when they are made.

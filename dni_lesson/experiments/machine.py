@@ -107,22 +107,21 @@ def peak_mib(name, depth, units, batch_size, device):
 
 
 def _peak_bytes(name, depth, units, batch_size, device):
+    from dni_lesson.experiments.arms import make_arm
     from dni_lesson.experiments.experiment import Experiment, Group
-    from dni_lesson.experiments.lineup import make_arm
+    from dni_lesson.experiments.running import take_turn
 
+    import numpy as np
     import tensorflow as tf
 
     with tf.device(device):
-        x = tf.zeros((int(batch_size), 784))
-        y = tf.zeros((int(batch_size),), "int64")
-        arm = make_arm(
-            name,
-            Experiment(device=device),
-            Group(int(depth), int(units), 1.0, 0),
-        )
-        arm.compile_steps(x, y)
-        for _ in range(5):
-            arm.step(x, y)
+        group = Group(int(depth), int(units), 1.0, 0)
+        arm = make_arm(name, Experiment(device=device), group)
+        x = np.zeros((int(batch_size), *arm.model.modules[0].input_shape[1:]))
+        examples = x.astype("float32"), np.zeros(len(x), "int64")
+        arm.compile(*map(tf.constant, examples))
+        rows = np.tile(np.arange(len(x)), (5, 1))
+        take_turn(arm, examples, rows, np.zeros((5, arm.calls)))
     if device == "GPU":
         return sum(
             tf.config.experimental.get_memory_info(f"GPU:{number}")["peak"]

@@ -8,13 +8,15 @@ and the seeds of lessons 00 and 04.
 """
 
 import argparse
+import itertools
 
 from dni_lesson.data import load_digits
 from dni_lesson.experiments.command import check_file
 from dni_lesson.monitors import GradientMonitor
 from dni_lesson.networks import RULES, mlp
-from dni_lesson.plots import COLORS, looks
+from dni_lesson.plots import looks
 from dni_lesson.plots.style import INK, boundary_shades
+from dni_lesson.updates import crossentropy
 
 import keras
 import matplotlib.ticker as ticker
@@ -41,46 +43,37 @@ def measure(data, seeds=SEEDS, epochs=EPOCHS, **architecture):
         digits; and `rule`, `seed`, `epoch`, `boundary`, `cosine` of the true
         and the synthetic gradient of 200 training digits.
     """
+    (x, y), test = data
     accuracy, agreement = [], []
-    for rule in RULES:
-        for seed in seeds:
-            values, history = _train(rule, seed, data, epochs, architecture)
-            frame = pd.DataFrame({"accuracy": values})
-            frame["epoch"] = frame.index + 1
-            accuracy.append(frame.assign(rule=rule, seed=seed))
-            if history["boundary"]:  # Backprop has no interfaces.
-                frame = pd.DataFrame(history)[["boundary", "cosine"]]
-                frame["epoch"] = frame.groupby("boundary").cumcount() + 1
-                agreement.append(frame.assign(rule=rule, seed=seed))
+    for rule, seed in itertools.product(RULES, seeds):
+        model = mlp(rule=rule, seed=seed, **architecture)
+        model.compile(
+            keras.optimizers.Adam(1e-3), crossentropy(), metrics=["accuracy"]
+        )
+        monitor = GradientMonitor(x[:200], y[:200])
+        is_watched = any(model.interfaces)  # Of backprop none is to be seen.
+        keras.utils.set_random_seed(seed)
+        history = model.fit(
+            x,
+            y,
+            batch_size=100,
+            epochs=epochs,
+            validation_data=test,
+            validation_batch_size=100,
+            callbacks=[monitor] if is_watched else [],
+            verbose=0,
+        )
+        run = {"rule": rule, "seed": seed}
+        values = pd.Series(history.history["val_accuracy"], name="accuracy")
+        accuracy.append(values.to_frame().assign(**run, epoch=values.index + 1))
+        if is_watched:
+            rows = pd.DataFrame(monitor.history)[["boundary", "cosine"]]
+            rows["epoch"] = rows.groupby("boundary").cumcount() + 1
+            agreement.append(rows.assign(**run))
     return (
         pd.concat(accuracy, ignore_index=True),
         pd.concat(agreement, ignore_index=True).dropna(),
     )
-
-
-def _train(rule, seed, data, epochs, architecture):
-    (x, y), test = data
-    model = mlp(rule=rule, seed=seed, **architecture)
-    model.compile(
-        keras.optimizers.Adam(1e-3),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    monitor = GradientMonitor(x[:200], y[:200])
-    # Without interfaces there is nothing to watch.
-    watched = [monitor] if any(model.interfaces) else []
-    keras.utils.set_random_seed(seed)
-    history = model.fit(
-        x,
-        y,
-        batch_size=100,
-        epochs=epochs,
-        validation_data=test,
-        validation_batch_size=100,
-        callbacks=watched,
-        verbose=0,
-    )
-    return history.history["val_accuracy"], monitor.history
 
 
 def draw(accuracy, agreement):
@@ -95,28 +88,24 @@ def draw(accuracy, agreement):
         runs = accuracy[accuracy["rule"] == rule]
         end = _band(left, runs, "accuracy", look.color)
         below = {"backprop": 5, "cdni": -5}.get(rule, 0)  # They end together.
-        text = f"{look.name} {end:.1%}"
-        _label(left, text, end, runs["epoch"].max(), -below)
+        _label(left, f"{look.name} {end:.1%}", end, -below)
     left.set_title("Test accuracy: 1,000 digits", loc="left", fontsize=10)
     left.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals=0))
     left.set_ylim(0.6, 1)
 
     boundaries = sorted(agreement["boundary"].unique())
-    shades = boundary_shades(COLORS["cdni"], len(boundaries))
+    shades = boundary_shades(shown["cdni"].color, len(boundaries))
     lines = [("cdni", *pair) for pair in zip(boundaries, shades, strict=True)]
-    lines.append(("dni", boundaries[-1], COLORS["dni"]))
+    lines.append(("dni", boundaries[-1], shown["dni"].color))
     for rule, boundary, color in lines:
         rows = agreement[agreement["boundary"] == boundary]
-        rows = rows[rows["rule"] == rule]
-        end = _band(right, rows, "cosine", color)
-        text = f"{shown[rule].name}, boundary {boundary}"
-        _label(right, text, end, rows["epoch"].max())
+        end = _band(right, rows[rows["rule"] == rule], "cosine", color)
+        _label(right, f"{shown[rule].name}, boundary {boundary}", end)
     right.set_ylim(0, 1)
-    right.set_title(
-        "Cosine of true and synthetic gradient", loc="left", fontsize=10
-    )
+    title = "Cosine of true and synthetic gradient"
+    right.set_title(title, loc="left", fontsize=10)
     for axes in (left, right):
-        axes.set_xlabel("epoch")
+        axes.set(xlabel="epoch", ylabel="")
         axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         axes.margins(x=0)
         axes.grid(axis="y", color="#EEEEEE")
@@ -127,24 +116,23 @@ def draw(accuracy, agreement):
 
 def _band(axes, runs, value, color):
     """Draws mean, worst and best over the seeds; returns the last mean."""
-    by_epoch = runs.groupby("epoch")[value]
-    mean = by_epoch.mean()
-    axes.plot(mean.index, mean, color=color, linewidth=2)
-    axes.fill_between(
-        mean.index,
-        by_epoch.min(),
-        by_epoch.max(),
+    sns.lineplot(
+        runs,
+        x="epoch",
+        y=value,
+        errorbar=("pi", 100),
         color=color,
-        alpha=0.2,
-        linewidth=0,
+        linewidth=2,
+        err_kws={"linewidth": 0},
+        ax=axes,
     )
-    return mean.iloc[-1]
+    return axes.lines[-1].get_ydata()[-1]
 
 
-def _label(axes, text, height, epoch, shift=0):
+def _label(axes, text, height, shift=0):
     axes.annotate(
         text,
-        (epoch, height),
+        (axes.lines[-1].get_xdata()[-1], height),
         xytext=(5, shift),
         textcoords="offset points",
         va="center",

@@ -25,7 +25,6 @@ from dni_lesson.schedules.speed import CLAIM
 
 import mistune
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 TITLE = "Backprop against synthetic gradients: measured"
@@ -60,47 +59,43 @@ img {{ max-width: 100%; }}
 """
 
 
-def write(path, frame, targets=TARGETS):
+def write(path, frame):
     """Writes the report of a results file.
 
     Args:
         path: Path that ends with `.md`, or with `.html` for the same tables
             and the figures in one file.
         frame: Rows of `Results`.
-        targets: Sequence of floats, test errors in percent.
 
     Raises:
         ValueError: If the path ends otherwise.
     """
     check_file("report", path, REPORTS)
     form = page if pathlib.Path(path).suffix == ".html" else markdown
-    pathlib.Path(path).write_text(form(frame, targets), encoding="utf-8")
+    pathlib.Path(path).write_text(form(frame), encoding="utf-8")
 
 
-def page(frame, targets=TARGETS):
+def page(frame):
     """Returns the report as one HTML page that needs no other file."""
     to_html = mistune.create_markdown(escape=True, plugins=["table"])
-    body = to_html(markdown(frame, targets, with_figures=True))
+    body = to_html(markdown(frame, with_figures=True))
     return _PAGE.format(title=TITLE, body=body)
 
 
-def markdown(frame, targets=TARGETS, with_figures=False):
+def markdown(frame, with_figures=False):
     """Returns the report of a results file as Markdown."""
     lines = [f"# {TITLE}", "", NOTE]
     for setting, rows in _by_setting(frame):
         lines += ["", setting]
-        for title, table in _tables(rows, targets):
-            lines += ["", f"## {title}", "", *_markdown_table(table)]
+        for title, table in _tables(rows):
+            lines += ["", f"## {title}", "", *table]
         for title, figure, text in figures(rows) if with_figures else ():
             picture = f"![{text}](data:image/png;base64,{encode(figure)})"
             lines += ["", f"## {title}", "", picture, "", text]
     lines += ["", "## The arms", ""]
-    lines += [f"- `{arm}`: {text}." for arm, text in _used(frame)]
+    arms = [arm for arm in ARMS if arm in set(frame["arm"])]
+    lines += [f"- `{arm}`: {ARMS[arm].text}." for arm in arms]
     return "\n".join([*lines, ""])
-
-
-def _used(frame):
-    return [(arm, text) for arm, text in ARMS.items() if arm in set(frame.arm)]
 
 
 def _by_setting(frame):
@@ -115,16 +110,18 @@ def _by_setting(frame):
         yield words + ", ".join(sorted(set(rows["commit"]))) + ".", rows
 
 
-def _tables(frame, targets):
-    """Yields, for each depth, width and `p`, a title and a table to read."""
-    table = summary(frame, targets)
+def _tables(frame):
+    """Yields, for each depth, width and `p`, a title and a table's lines."""
+    table = summary(frame)
     for (depth, units, p), rows in table.groupby(GROUPED, sort=False):
-        cells = [_cells(row, targets) for row in rows.to_dict("records")]
-        title = f"{depth} layers of {units} units, p = {p:g}"
-        yield title, pd.DataFrame(cells)
+        cells = [_cells(row) for row in rows.to_dict("records")]
+        lines = [list(cells[0]), *(row.values() for row in cells)]
+        lines = [f"| {' | '.join(line)} |" for line in lines]
+        lines.insert(1, "|---" * len(cells[0]) + "|")
+        yield f"{depth} layers of {units} units, p = {p:g}", lines
 
 
-def _cells(row, targets):
+def _cells(row):
     low, high = _number(row["error_low"]), _number(row["error_high"])
     return {
         "arm": row["arm"],
@@ -138,16 +135,10 @@ def _cells(row, targets):
         "test error %": f"{row['error']:.2f} ({low} to {high})",
         **{
             f"s to {target:g} %": _number(row[f"time_to_{target:g}"])
-            for target in targets
+            for target in TARGETS
         },
         "peak MiB": _number(row["peak_mib"], digits=0),
     }
-
-
-def _markdown_table(table):
-    rows = [list(table.columns), *table.to_numpy().tolist()]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
 
 
 def _number(value, digits=2):

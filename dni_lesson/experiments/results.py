@@ -8,9 +8,7 @@ import uuid
 from typing import NamedTuple
 
 from dni_lesson.experiments.experiment import (
-    ARMS,
-    DATA,
-    DEVICES,
+    CHOICES,
     LIMITS,
     VARIED,
     Experiment,
@@ -22,10 +20,9 @@ from dni_lesson.experiments.store import Column, Store
 _ABOVE_ZERO = math.ulp(0.0)
 _COLUMNS = {
     **{name: Column(int, *limits) for name, limits in LIMITS.items()},
+    **{name: Column(choices=names) for name, names in CHOICES.items()},
     "p": Column(float, _ABOVE_ZERO, 1),
     "learning_rate": Column(float, _ABOVE_ZERO),
-    "data": Column(choices=DATA),
-    "device": Column(choices=DEVICES),
 }
 GROUP = {
     "depth": _COLUMNS["depths"],
@@ -50,7 +47,7 @@ MEASURED = {
 }
 COLUMNS = {
     "run": Column(),
-    "arm": Column(choices=tuple(ARMS)),
+    "arm": _COLUMNS["arms"],
     **GROUP,
     **SETTINGS,
     **MEASURED,

@@ -1,11 +1,16 @@
-"""Runs the arms of a group in turn and measures them."""
+"""Networks trained side by side, and the clock that runs for their steps alone.
+
+All arms start from the same weights and see the same batches in the same order.
+They take turns, so that a busy moment of the machine hits them alike.
+"""
 
 import itertools
 import time
 import uuid
+from typing import NamedTuple
 
 from dni_lesson.data import load_digits, load_mnist
-from dni_lesson.experiments.lineup import make_arm
+from dni_lesson.experiments.arms import make_arm
 from dni_lesson.experiments.machine import environment, peak_mib
 from dni_lesson.experiments.results import Rest
 
@@ -39,130 +44,163 @@ def load(experiment):
     }
 
 
-def run_group(experiment, group, arms, data):
+class Turn(NamedTuple):
+    """What one turn of an arm came to.
+
+    Attributes:
+        steps: Integer.
+        updates: Integer, how many layers were updated in them.
+        seconds: Float, the time spent in them alone.
+        loss: Float, the mean training loss, NaN if it was not measured.
+    """
+
+    steps: int
+    updates: int
+    seconds: float
+    loss: float
+
+
+def epoch_of_turns(rng, examples, batch_size, turns):
+    """Returns a list of turns, each an integer array `(steps, batch)`.
+
+    Args:
+        rng: `numpy.random.Generator`, of the order.
+        examples: Integer. Those that fill no batch are left out: one shape to
+            compile.
+        batch_size: Integer.
+        turns: Integer.
+    """
+    whole = examples // batch_size * batch_size
+    batches = rng.permutation(examples)[:whole].reshape(-1, batch_size)
+    return np.array_split(batches, turns)
+
+
+def take_turn(arm, examples, rows, luck):
+    """Trains an arm for some steps while a clock runs.
+
+    Args:
+        arm: `Arm`.
+        examples: Pair of arrays, `x` and `y`.
+        rows: Integer array `(steps, batch)`, the examples of each step.
+        luck: Float array `(steps, calls)`, see `Arm.due`.
+
+    Returns:
+        `Turn`.
+    """
+    due = arm.due(luck)
+    work = arm.ready(*(values[rows] for values in examples), due)
+    start = time.perf_counter()
+    loss = arm.train(*work)
+    # On a GPU, calls return before their work is done.
+    tf.test.experimental.sync_devices()
+    seconds = time.perf_counter() - start
+    arm.finish()
+    return Turn(len(rows), arm.layers * int(due.sum()), seconds, loss)
+
+
+def read(model, x):
+    """Returns the class that a model reads in each example, `(batch,)`."""
+    parts = np.array_split(x, -(-len(x) // 1000))
+    return np.concatenate(
+        [np.argmax(model(part, training=False), axis=1) for part in parts]
+    )
+
+
+def run_group(experiment, group, arms, data, models=None):
     """Trains the arms in turn and returns the rows of all their rounds.
 
     Args:
         experiment: `Experiment`.
         group: `Group`.
-        arms: Sequence of names in `ARMS`.
+        arms: Sequence of names in `ARMS` or `models`.
         data: Dict, from `load`.
+        models: Dict from the name of a rule of your own to the maker of its
+            network, see `new_network`. Its memory is not measured. Default:
+            none.
 
     Returns:
         List of dicts with the keys `COLUMNS` of the results.
     """
     rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms))
-    return [*itertools.chain(*run_rounds(experiment, group, rest, data))]
+    with tf.device(experiment.device):
+        rounds = run_rounds(experiment, group, rest, data, models)
+        return [*itertools.chain(*rounds)]
 
 
-def run_rounds(experiment, group, rest, data):
+def run_rounds(experiment, group, rest, data, models=None):
     """Trains arms in turn and yields the rows of each round when it is over.
 
-    All arms see the same batches in the same order. In each round each arm
-    takes its steps while a clock runs, the order of the arms rotating from
-    round to round; then all are evaluated with the clock stopped. Compilation
-    happens before, and what it changed is undone. Rounds that are done already
-    are trained again, as the same weights come out, but not measured again.
+    In each round each arm takes its steps, the order of the arms rotating from
+    round to round; then all are evaluated. Compilation happens before, and what
+    it changed is undone. Rounds that are done already are trained again, as the
+    same weights come out, but not measured again. The device is the caller's.
 
     Args:
-        experiment: `Experiment`.
-        group: `Group`.
+        experiment, group, data, models: As in `run_group`.
         rest: `Rest`, what is left to run of the group.
-        data: Dict, from `load`.
 
     Yields:
         Lists of dicts with the keys `COLUMNS` of the results.
     """
-    rounds = _run_rounds(experiment, group, rest, data)
-    while True:
-        with tf.device(experiment.device):  # Not while the caller works.
-            rows = next(rounds, None)
-        if rows is None:
-            return
-        yield rows
-
-
-def _run_rounds(experiment, group, rest, data):
-    x, y = data["train"]
-    rounds = list(_rounds(experiment, group, len(x)))
-    made, shared, arms = {}, {}, rest.arms
-    machine = environment(experiment.device)
-    for name in arms:
-        keras.utils.set_random_seed(group.seed)
-        made[name] = make_arm(name, experiment, group)
-        made[name].compile_steps(*_tensors(x, y, rounds[0][0]))
-        shared[name] = {
-            "run": rest.run,
-            "arm": name,
-            **group._asdict(),
-            **experiment.settings(),
-            "macs": made[name].macs,
-            "peak_mib": None,
-            **machine,
-        }
-    steps = 0
-    for number, batches in enumerate(rounds, 1):
+    rounds = _rounds(experiment, group, len(data["train"][1]))
+    arms = _compiled(rest.arms, experiment, group, models, data, rounds[0][0])
+    chances = {name: np.random.default_rng(group.seed) for name in arms}
+    shared = {**group._asdict(), **experiment.settings(), "run": rest.run}
+    shared |= environment(experiment.device)
+    peaks, steps = {}, 0
+    for number, rows in enumerate(rounds, 1):
         if number == len(rounds):  # Seconds for each: not before the first.
-            for name in arms:
-                shared[name]["peak_mib"] = _weigh(name, experiment, group)
-        turn = number % len(arms)
-        measured = {}
-        for name in (*arms[turn:], *arms[:turn]):
-            tensors = [_tensors(x, y, batch) for batch in batches]
-            measured[name] = _timed(made[name], tensors)
-        steps += len(batches)
-        if number <= rest.done:
-            continue
-        yield [
-            {
-                **shared[name],
-                "round": number,
-                "step": steps,
-                "seconds": measured[name][0],
-                "layer_updates": measured[name][1],
-                "validation_error": _error(arm.model, *data["validation"]),
-                "test_error": _error(arm.model, *data["test"]),
-            }
-            for name, arm in made.items()
-        ]
-
-
-def _weigh(name, experiment, group):
-    where = experiment.batch_size, experiment.device
-    return peak_mib(name, group.depth, group.units, *where)
+            peaks = _peaks(arms.keys() - (models or {}), experiment, group)
+        first, turns = number % len(arms), {}
+        for name in (*rest.arms[first:], *rest.arms[:first]):
+            luck = chances[name].random((len(rows), arms[name].calls))
+            turns[name] = take_turn(arms[name], data["train"], rows, luck)
+        steps += len(rows)
+        if number > rest.done:
+            yield [
+                {
+                    **shared,
+                    "arm": name,
+                    "round": number,
+                    "step": steps,
+                    "seconds": turns[name].seconds,
+                    "layer_updates": turns[name].updates,
+                    "macs": arm.macs,
+                    "peak_mib": peaks.get(name),
+                    "validation_error": _error(arm.model, *data["validation"]),
+                    "test_error": _error(arm.model, *data["test"]),
+                }
+                for name, arm in arms.items()
+            ]
 
 
 def _rounds(experiment, group, examples):
-    """Yields, for each round, the rows of its batches: an array of arrays."""
+    """Returns the batches of all rounds, see `epoch_of_turns`."""
     order = np.random.default_rng(group.seed)
-    size = experiment.batch_size
-    for _ in range(experiment.epochs):
-        rows = order.permutation(examples)[: examples // size * size]
-        # Whole batches only: one shape to compile.
-        yield from np.array_split(rows.reshape(-1, size), experiment.rounds)
+    settings = examples, experiment.batch_size, experiment.rounds
+    return [
+        rows
+        for _ in range(experiment.epochs)
+        for rows in epoch_of_turns(order, *settings)
+    ]
 
 
-def _tensors(x, y, rows):
-    return tf.constant(x[rows]), tf.constant(y[rows])
+def _compiled(names, experiment, group, models, data, batch):
+    """Returns a dict of new arms, all their calls compiled."""
+    x, y = (tf.constant(values[batch]) for values in data["train"])
+    arms = {}
+    for name in names:
+        keras.utils.set_random_seed(group.seed)
+        arms[name] = make_arm(name, experiment, group, models, x.shape[1:])
+        arms[name].compile(x, y)
+    return arms
 
 
-def _timed(arm, batches):
-    """Returns the seconds of one step for each batch, and layers updated."""
-    start = time.perf_counter()
-    updates = sum(arm.step(x, y) for x, y in batches)
-    # On a GPU, calls return before their work is done.
-    tf.test.experimental.sync_devices()
-    seconds = time.perf_counter() - start
-    arm.finish()
-    return seconds, updates
+def _peaks(names, experiment, group):
+    how = group.depth, group.units, experiment.batch_size, experiment.device
+    return {name: peak_mib(name, *how) for name in names}
 
 
 def _error(model, x, y):
     """Returns the share of wrong answers in percent."""
-    wrong = sum(
-        np.sum(np.argmax(model(part, training=False), axis=1) != labels)
-        for part, labels in zip(
-            np.array_split(x, 10), np.array_split(y, 10), strict=True
-        )
-    )
-    return 100 * float(wrong) / len(y)
+    return 100 * float(np.sum(read(model, x) != y)) / len(y)

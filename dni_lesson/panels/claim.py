@@ -2,8 +2,7 @@
 
 import functools
 
-from dni_lesson.experiments.counting import count
-from dni_lesson.experiments.currencies import rounds
+from dni_lesson.experiments import count, rounds
 from dni_lesson.panels.panel import Explorer, choices, slider
 from dni_lesson.plots import COLORS
 from dni_lesson.plots.style import ratio_axis, write_beside

@@ -6,25 +6,31 @@ import threading
 import time
 
 from dni_lesson.checks import check_int
+from dni_lesson.experiments.racing import TURNS, Log, Settings, race
 from dni_lesson.networks import RULES, check_rule
 from dni_lesson.panels.background import Background
 from dni_lesson.panels.panel import (
     Panel,
     button,
     checkbox,
+    count,
     dropdown,
     grid,
     line,
     row,
     sheet,
+    slider,
 )
-from dni_lesson.panels.race_picture import AXES, RacePicture
-from dni_lesson.panels.race_settings import Settings, as_code, fields
-from dni_lesson.panels.race_words import in_words, standing
-from dni_lesson.panels.racing import TURNS, Log, race
+from dni_lesson.panels.race_picture import (
+    AXES,
+    RacePicture,
+    in_words,
+    standing,
+)
 from dni_lesson.plots import looks
 
 _SECONDS_BETWEEN_PICTURES = 0.094
+_MOST_EPOCHS = 1_000_000_000  # Nobody waits for their end.
 _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
 
 
@@ -39,6 +45,8 @@ class RacePanel(Panel):
 
     Args:
         **settings: Initial values, where they differ from those of `Settings`.
+            Rules of your own, by `models`, race beside the usual ones unless
+            `rules` says who races.
 
     Attributes:
         results: `Log`, what has been measured; a new one for each race.
@@ -61,16 +69,20 @@ class RacePanel(Panel):
 
     def __init__(self, **settings):
         initial = Settings(**settings)
+        self._models = initial.models
+        if "rules" not in settings:
+            initial = initial._replace(rules=(*initial.rules, *self._models))
         check_int("epochs", initial.epochs, at_least=1)
         for rule in initial.rules:
-            check_rule("rules", rule)
+            if rule not in self._models:
+                check_rule("rules", rule)
         # Who runs a cell again has lost the buttons of its older panel.
         Background.stop_latest()
         self._lock = threading.Lock()  # Of the training and all that is shown.
         self.fields = fields(initial)
         self.rules = {
             rule: checkbox(look.name, rule in initial.rules)
-            for rule, look in looks(RULES).items()
+            for rule, look in looks((*RULES, *self._models)).items()
         }
         self.axis = dropdown("x-axis", list(AXES))
         self.code = line("settings as code")
@@ -100,7 +112,7 @@ class RacePanel(Panel):
         """The `Settings` that the controls show."""
         values = {name: field.value for name, field in self.fields.items()}
         rules = tuple(rule for rule, box in self.rules.items() if box.value)
-        return Settings(**values, rules=rules)
+        return Settings(**values, rules=rules, models=self._models)
 
     @property
     def history(self):
@@ -290,3 +302,50 @@ class RacePanel(Panel):
             return
         now = standing(self.state, self.settings, self.results)
         self.say(f"{because} {now} {in_words(self.results)}".strip())
+
+
+def as_code(settings):
+    """Returns the line of code that makes a panel with these settings."""
+    usual = Settings()._asdict()
+    changed = {
+        name: repr(value)
+        for name, value in settings._asdict().items()
+        if value != usual[name]
+    }
+    if settings.models:
+        pairs = (f"{k!r}: {m.__name__}" for k, m in settings.models.items())
+        changed["models"] = f"{{{', '.join(pairs)}}}"
+    code = ", ".join(f"{name}={value}" for name, value in changed.items())
+    return f"RacePanel({code})"
+
+
+def fields(initial):
+    """Returns the controls of all settings but rules and models, by name.
+
+    Args:
+        initial: `Settings`, what they show first.
+    """
+    return {
+        "depth": slider("depth", 2, 6, initial.depth),
+        "units": dropdown("units", (32, 64, 128, 256), initial.units),
+        "predictor_units": dropdown(
+            "predictors",
+            {"linear": (), "128 hidden units": (128,)},
+            initial.predictor_units,
+        ),
+        "update_probability": dropdown(
+            "update probability",
+            (1.0, 0.5, 0.2, 0.1),
+            initial.update_probability,
+        ),
+        "learning_rate": dropdown(
+            "learning rate",
+            (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+            initial.learning_rate,
+        ),
+        "batch_size": dropdown(
+            "batch size", (50, 100, 200, 400), initial.batch_size
+        ),
+        "seed": slider("seed", 0, 9, initial.seed),
+        "epochs": count("epochs", 1, _MOST_EPOCHS, initial.epochs),
+    }

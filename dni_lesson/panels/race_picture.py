@@ -1,4 +1,4 @@
-"""The picture of a race: a whole one, and a live one that costs little.
+"""The picture of a race, whole or live at little cost, and its text twin.
 
 While training goes on, curves and readings are SVG on a still picture of the
 axes. It takes kernel and browser some milliseconds together; a whole picture
@@ -8,12 +8,11 @@ painted.
 
 import math
 
-from dni_lesson import plots
+from dni_lesson.experiments.racing import digits, samples
+from dni_lesson.networks import RULES
 from dni_lesson.panels.panel import encode
-from dni_lesson.panels.race_words import LETTERS, reading_line
-from dni_lesson.panels.racer import PREDICTING
-from dni_lesson.panels.racing import EXAMPLES, samples
 from dni_lesson.panels.svg import svg
+from dni_lesson.plots import COLORS, looks
 from dni_lesson.plots.png import png_metadata
 from dni_lesson.plots.style import boundary_shades
 
@@ -28,6 +27,7 @@ AXES = {
     "layer-updates": "updates",
     "training seconds": "seconds",
 }
+_LETTERS = 7  # Of what is read, below each digit.
 _SECONDS = 4.0  # Where an axis of seconds ends at first.
 _EPOCHS = 40  # The longest race that has its whole axis from the start.
 _LEGEND = {
@@ -42,7 +42,7 @@ _LEGEND = {
 # picture that needs no scaling costs the browser less.
 _WIDTH, _ROW, _DIGITS, _LINE = 7.6, 2.0, 0.45, 0.18
 _FONT = {"family": "monospace", "fontsize": 9.5, "va": "center"}
-_STRIP = 10 * LETTERS * 0.08  # 8 pixels each, in this size, at 100 an inch.
+_STRIP = 10 * _LETTERS * 0.08  # 8 pixels each, in this size, at 100 an inch.
 
 
 class RacePicture:
@@ -54,17 +54,22 @@ class RacePicture:
     """
 
     def __init__(self, settings, axis):
-        self._rules, self._boundaries = settings.rules, settings.depth - 1
-        self._looks = plots.looks(settings.rules)
-        self._predicting = [r for r in settings.rules if r in PREDICTING]
+        # A rule of one's own keeps its colour, whoever races with it.
+        shown = looks((*RULES, *settings.models))
+        self._looks = {rule: shown[rule] for rule in settings.rules}
+        boundaries = {
+            rule: settings.boundaries(rule) for rule in settings.rules
+        }
+        self._boundaries = {rule: k for rule, k in boundaries.items() if k}
         self._key, self._axis, self._end = AXES[axis], axis, None
         # An axis that grows is drawn anew, in the time of many pictures.
-        steps = min(settings.epochs, _EPOCHS) * EXAMPLES / settings.batch_size
+        examples = len(digits()[0][1])
+        steps = min(settings.epochs, _EPOCHS) * examples / settings.batch_size
         updates = steps * settings.depth * settings.update_probability
         rooms = {"step": steps, "updates": updates, "seconds": _SECONDS}
         self._room = rooms[self._key]
         strip = _DIGITS + _LINE * len(settings.rules) + 0.15
-        count = 2 + len(self._predicting)
+        count = 2 + len(self._boundaries)
         columns = 3 if count == 3 else 2
         rows = math.ceil(count / columns)
         height = _ROW * rows + strip
@@ -155,41 +160,42 @@ class RacePicture:
             for what, ax in (("loss", loss), ("val_accuracy", accuracy)):
                 style = line + "o" * (ax is accuracy)
                 curves[what, rule] = _curve(ax, style, color, name)
-        for rule, ax in zip(self._predicting, cosines, strict=True):
+        for (rule, boundaries), ax in zip(
+            self._boundaries.items(), cosines, strict=True
+        ):
             name, color, _ = self._looks[rule]
-            shades = boundary_shades(color, self._boundaries)
+            shades = boundary_shades(color, len(boundaries))
             for k, shade in enumerate(shades):
-                label = k + 1 if k else "boundary 1"
+                label = boundaries[k] if k else f"boundary {boundaries[0]}"
                 curves[k, rule] = _curve(ax, "-o", shade, label)
             _finish(ax, self._axis, f"{name}: gradient cosine")
-            ax.axhline(0, color=plots.COLORS["forward"], linewidth=1, zorder=0)
+            ax.axhline(0, color=COLORS["forward"], linewidth=1, zorder=0)
             ax.set(ylim=(-0.3, 1.05))
-            place = {"loc": "upper left", "ncols": self._boundaries}
+            place = {"loc": "upper left", "ncols": len(boundaries)}
             ax.legend(**place, **_LEGEND)
         _finish(loss, self._axis, "training loss")
         loss.set(yscale="log", ylim=(1e-3, 5))
         _finish(accuracy, self._axis, "test accuracy")
         accuracy.set(ylim=(0, 1.05))
-        if self._rules:
+        if self._looks:
             accuracy.legend(loc="lower right", **_LEGEND)
         return curves
 
     def _add_digits(self, height):
         left = 0.98 - _STRIP / _WIDTH
-        bottom = (_LINE * len(self._rules) + 0.1) / height
+        bottom = (_LINE * len(self._looks) + 0.1) / height
         ax = self._figure.add_axes(
             (left, bottom, _STRIP / _WIDTH, _DIGITS / height)
         )
-        _, images = samples()
-        ax.imshow(_side_by_side(images), cmap="gray_r", aspect="equal")
+        ax.imshow(_side_by_side(samples()), cmap="gray_r", aspect="equal")
         ax.set_axis_off()
         self._figure.text(
             0.02, bottom + 0.15 / height, "read so (✗: wrong)", fontsize=9
         )
         texts = {}
-        for line, rule in enumerate(self._rules):
+        for line, (rule, look) in enumerate(self._looks.items()):
             y = bottom - (0.5 + line) * _LINE / height
-            self._figure.text(0.02, y, self._looks[rule].name, **_FONT)
+            self._figure.text(0.02, y, look.name, **_FONT)
             texts[rule] = self._figure.text(left, y, "", animated=True, **_FONT)
         return texts
 
@@ -213,3 +219,72 @@ def _side_by_side(images):
     room = round(28 * (_STRIP / 10 / _DIGITS - 1) / 2)
     padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (0, 0), (room, room)))
     return np.hstack(padded)
+
+
+def in_words(log):
+    """Returns the text twin of the picture, empty before the first turn."""
+    if not log.losses:
+        return ""
+    columns = {
+        "Iterations a second": {
+            rule: f"{rows['step'][-1] / rows['seconds'][-1]:.0f}"
+            for rule, rows in log.losses.items()
+        },
+        "Training loss": {
+            rule: f"{rows['loss'][-1]:.3f}" for rule, rows in log.losses.items()
+        },
+        "Test accuracy": {
+            rule: f"{rows['val_accuracy'][-1]:.1%}"
+            for rule, rows in log.history.items()
+        },
+        "Cosine of the synthetic with the true gradient, from boundary 1 up": {
+            rule: ", ".join(f"{cosine:.2f}" for cosine in rows["cosine"][-1])
+            for rule, rows in log.history.items()
+            if not np.all(np.isnan(rows["cosine"][-1]))
+        },
+        "Of the ten digits shown, read wrongly": {
+            rule: str(reading_line(rows).count("✗"))
+            for rule, rows in log.history.items()
+        },
+    }
+    return " ".join(
+        f"{name}: "
+        + ("; " if "boundary" in name else ", ").join(
+            f"{look.name} {column[rule]}"
+            for rule, look in looks(column).items()
+        )
+        + "."
+        for name, column in columns.items()
+        if column
+    )
+
+
+def standing(state, settings, log):
+    """Returns a sentence on how far a race has come.
+
+    Args:
+        state: String, see `RacePanel.state`.
+        settings: `Settings` of the race.
+        log: `Log`.
+    """
+    if state == "ready":
+        return "Ready: press Run."
+    if not log.losses:
+        return "Running: Keras prepares each network for some seconds."
+    epochs = f"{log.epochs(settings.rules)} of {settings.epochs} epochs"
+    return f"{state.capitalize()}: {epochs}."
+
+
+def reading_line(rows):
+    """Returns what a rule reads in the ten digits, a cell for each.
+
+    Args:
+        rows: The rule's `history`, see `Log`, or `None`.
+    """
+    if not rows:
+        return ""
+    cells = [
+        str(read) if read == digit else f"{read} ✗"
+        for digit, read in enumerate(rows["reading"][-1])
+    ]
+    return "".join(cell.center(_LETTERS) for cell in cells)

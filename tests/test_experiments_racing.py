@@ -1,13 +1,18 @@
 import math
 import threading
 
-from dni_lesson.panels import racing
-from dni_lesson.panels.race_settings import Settings
-from dni_lesson.panels.racer import racer
+import dni_lesson as dni
+from dni_lesson.experiments import racing
+from dni_lesson.experiments.arms import boundaries, new_network
+from dni_lesson.experiments.racing import Settings, racer
+from dni_lesson.experiments.running import take_turn
+from dni_lesson.networks import RULES
 
+import helpers
 import numpy as np
 import pytest
-from races import TINY, is_same_race, tiny_race
+import tensorflow as tf
+from races import TINY, is_same_race, sign, tiny_race
 
 
 def test_race_trains_the_rules_in_turns():
@@ -49,25 +54,27 @@ def test_stochastic_updates_move_a_part_of_the_modules():
 
 @pytest.mark.parametrize("due", [(True, False), (False, True), (True, True)])
 def test_only_the_modules_that_are_due_learn(due):
-    one = racer("cdni", 2, 32, by_module=True)
-    one.restart(seed=0, learning_rate=1e-3)
-    (x, y), _ = racing.load_digits()
-    before = [module.get_weights()[0] for module in one.model.modules]
+    (x, y), _ = racing.digits()
+    specs = [tf.TensorSpec((None, None, *v.shape[1:]), v.dtype) for v in (x, y)]
+    network = Settings(depth=2, units=32).network("cdni")
+    arm = racer(*network, True, *specs)
+    arm.restart(seed=0, learning_rate=1e-3)
+    before = [module.get_weights()[0] for module in arm.model.modules]
     # Two batches: a predictor says zero until it has learned from one.
-    batches = x[:200].reshape(2, 100, 784), y[:200].reshape(2, 100)
-    updates, losses = one.train(*batches, np.array([due, due]))
-    after = [module.get_weights()[0] for module in one.model.modules]
+    rows = np.arange(200).reshape(2, 100)
+    luck = np.where([due, due], 0.0, 1.0)
+    turn = take_turn(arm, (x, y), rows, luck)
+    after = [module.get_weights()[0] for module in arm.model.modules]
     moved = [np.any(a != b) for a, b in zip(before, after, strict=True)]
     assert moved == list(due)
-    assert updates == 2 * sum(due)
-    assert np.isfinite(losses).tolist() == 2 * [due[-1]]
+    assert turn.updates == 2 * sum(due)
+    assert np.isfinite(turn.loss) == due[-1]
 
 
 def test_readings_are_of_one_digit_of_each_kind():
-    places, images = racing.samples()
-    _, (x, y) = racing.load_digits()
-    assert y[places].tolist() == list(range(10))
-    np.testing.assert_array_equal(x[places], images)
+    _, (x, y) = racing.digits()
+    places = [y.tolist().index(digit) for digit in range(10)]
+    np.testing.assert_array_equal(x[places], racing.samples())
     log, _ = tiny_race(epochs=1)
     assert all(0 <= digit <= 9 for digit in log.history["cdni"]["reading"][0])
 
@@ -129,3 +136,61 @@ def test_race_ends_in_mid_epoch_when_asked():
     assert list(turns) == []
     assert list(log.losses) == ["backprop"]
     assert log.history == {}
+
+
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_a_rule_of_ones_own_races_as_those_of_the_course(p):
+    changes = {"rules": ("backprop", "sign"), "models": {"sign": sign}}
+    log, _ = tiny_race(update_probability=p, **changes)
+    own = log.history["sign"]
+    assert own["step"] == log.history["backprop"]["step"] == [10, 20]
+    assert own["val_accuracy"][-1] > 0.3
+    assert np.isfinite(own["cosine"]).all() and list(log.records) == ["sign"]
+    assert own["updates"] == [20, 40] if p == 1 else own["updates"][-1] < 40
+    again, _ = tiny_race(update_probability=p, **changes)
+    assert is_same_race(again, log)
+
+
+def test_all_networks_of_a_race_start_from_the_same_modules():
+    settings = Settings(**TINY, models={"sign": sign})
+    networks = [
+        new_network(*settings.network(rule), seed=3, input_shape=(784,))
+        for rule in ("backprop", "sign")
+    ]
+    for one, other in zip(*(net.modules for net in networks), strict=True):
+        helpers.assert_same_weights(one, other)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_gradients_are_compared_where_the_network_has_interfaces(rule):
+    settings = Settings(depth=3, units=4)
+    network = new_network(*settings.network(rule), 0, (784,))
+    assert settings.boundaries(rule) == boundaries(network)
+    assert bool(boundaries(network)) == (rule in ("dni", "cdni"))
+
+
+def test_other_digits_than_those_of_the_course_can_be_raced_on():
+    def narrow(units):
+        network = dni.mlp(3, units, "cdni", input_dim=6, num_classes=3)
+        return dni.DecoupledModel(network.modules, network.interfaces)
+
+    x, y = helpers.toy_data(90)
+    settings = Settings(batch_size=20, rules=("own",), models={"own": narrow})
+    log = racing.Log()
+    data = (x, y), (x[:30], y[:30])
+    turns = racing.race(settings, log, threading.Event(), lambda: 1, data=data)
+    assert len(list(turns)) == 4
+    assert log.history["own"]["step"] == [4]  # Ten are in no whole batch.
+    assert len(log.history["own"]["reading"][0]) == 3
+
+
+def compiled():
+    model = dni.mlp(2, 8)
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize("make", [compiled, lambda: "no model"])
+def test_what_is_no_uncompiled_model_is_refused(make):
+    with pytest.raises(ValueError, match="`models`. Expected functions that"):
+        Settings(models={"own": make}).boundaries("own")
