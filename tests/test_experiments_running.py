@@ -92,6 +92,16 @@ def test_memory_is_measured_once_for_each_arm_and_not_at_first(rows):
     assert (frame.loc[4] == 100.0).all()
 
 
+def test_memory_can_be_left_out():
+    experiment = Experiment(arms=("backprop",), epochs=1, **SMALL)
+    (group,) = experiment.groups()
+    data = running.load(experiment)
+    rows = running.run_group(
+        experiment, group, experiment.arms, data, memory=False
+    )
+    assert [row["peak_mib"] for row in rows] == [None, None]
+
+
 def test_a_round_that_is_done_is_trained_again_and_not_measured_again(rows):
     experiment = Experiment(arms=("backprop", "cdni"), epochs=2, **SMALL)
     data = running.load(experiment)

@@ -106,7 +106,7 @@ def read(model, x):
     )
 
 
-def run_group(experiment, group, arms, data, models=None):
+def run_group(experiment, group, arms, data, models=None, memory=True):
     """Trains the arms in turn and returns the rows of all their rounds.
 
     Args:
@@ -117,17 +117,19 @@ def run_group(experiment, group, arms, data, models=None):
         models: Dict from the name of a rule of your own to the maker of its
             network, see `new_network`. Its memory is not measured. Default:
             none.
+        memory: Boolean, whether to measure the peak memory of each arm, which
+            takes a process and seconds. Default `True`.
 
     Returns:
         List of dicts with the keys `COLUMNS` of the results.
     """
     rest = Rest(uuid.uuid4().hex[:12], 0, tuple(arms))
     with tf.device(experiment.device):
-        rounds = run_rounds(experiment, group, rest, data, models)
+        rounds = run_rounds(experiment, group, rest, data, models, memory)
         return [*itertools.chain(*rounds)]
 
 
-def run_rounds(experiment, group, rest, data, models=None):
+def run_rounds(experiment, group, rest, data, models=None, memory=True):
     """Trains arms in turn and yields the rows of each round when it is over.
 
     In each round each arm takes its steps, the order of the arms rotating from
@@ -136,7 +138,7 @@ def run_rounds(experiment, group, rest, data, models=None):
     same weights come out, but not measured again. The device is the caller's.
 
     Args:
-        experiment, group, data, models: As in `run_group`.
+        experiment, group, data, models, memory: As in `run_group`.
         rest: `Rest`, what is left to run of the group.
 
     Yields:
@@ -149,7 +151,8 @@ def run_rounds(experiment, group, rest, data, models=None):
     shared |= environment(experiment.device)
     peaks, steps = {}, 0
     for number, rows in enumerate(rounds, 1):
-        if number == len(rounds):  # Seconds for each: not before the first.
+        # It takes seconds for each arm: not before the first rows are there.
+        if memory and number == len(rounds):
             peaks = _peaks(arms.keys() - (models or {}), experiment, group)
         first, turns = number % len(arms), {}
         for name in (*rest.arms[first:], *rest.arms[:first]):
