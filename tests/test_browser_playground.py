@@ -7,7 +7,7 @@ pytestmark = browser.MARKS
 
 START = (
     "import dni_lesson as dni\n"
-    "from dni_lesson.costs import layer_macs, step_macs\n"
+    "from dni_lesson import layer_macs, step_macs\n"
     "from dni_lesson.panels import RacePanel, SpeedupPanel\n"
     "RacePanel(epochs=3, rules=('backprop', 'cdni'))"
 )

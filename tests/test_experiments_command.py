@@ -54,7 +54,6 @@ def test_settings_that_would_fail_in_training_are_refused(tmp_path, capsys):
 PROGRAM = """
 import sys
 sys.modules.update(dict.fromkeys(["tensorflow", "keras", "numpy", "pandas"]))
-sys.argv[0] = "-m"  # As `python -m dni_lesson` comes.
 from dni_lesson.__main__ import main
 sys.exit(main(["benchmark", *sys.argv[1:]]))
 """

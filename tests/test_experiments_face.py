@@ -12,7 +12,6 @@ import pytest
 WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys(["tensorflow", "keras", "pandas"]))
-sys.argv[0] = "-m"  # As a program the package comes without TensorFlow.
 from dni_lesson.experiments import ARMS, Experiment
 """
 

@@ -159,7 +159,6 @@ def test_rows_are_added_all_or_none(path, bad):
 
 ADDS = """
 import sys, time
-sys.argv[0] = "-m"  # As a program the package comes without TensorFlow.
 from dni_lesson.experiments.store import Store
 from test_experiments_store import row, store
 

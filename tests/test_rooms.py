@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import json
 import pathlib
 import sys
 
@@ -20,6 +21,8 @@ HEIGHT = {
     "kit": 5,
     "__main__": 6,
 }
+LESSONS = sorted((REPOSITORY / "notebooks").rglob("*.ipynb"))
+USUAL = {"keras", "numpy", "matplotlib", "pandas"}
 
 
 def modules():
@@ -98,3 +101,28 @@ def test_arithmetic_needs_numpy_at_most():
             foreign = {name.split(".")[0] for name in imports(tree)}
             foreign -= {*sys.stdlib_module_names, "dni_lesson"}
             assert foreign <= {"numpy"}, module
+
+
+def code_of(notebook):
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    source = [
+        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"
+    ]
+    # A magic command is not Python.
+    lines = "\n".join(source).splitlines()
+    return ast.parse("\n".join(x for x in lines if not x.startswith("%")))
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+def test_a_lesson_opens_few_doors_and_only_front_ones(lesson):
+    tree = code_of(lesson)
+    for name in own(imports(tree)):
+        assert name in ("dni_lesson", f"dni_lesson.{room(name)}"), name
+    lines = [
+        imports(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    usual = USUAL | sys.stdlib_module_names
+    others = [names for names in lines if names[0].split(".")[0] not in usual]
+    assert len(others) <= 6, others

@@ -301,7 +301,6 @@ def test_numbers_of_numpy_count_as_python_s():
 def test_timetables_need_nothing_but_python():
     code = (
         "import sys\n"
-        "sys.argv[0] = '-m'  # As a program the package loads nothing.\n"
         "import dni_lesson.schedules.timetable\n"
         "print({'keras', 'tensorflow', 'numpy', 'matplotlib'}"
         " & set(sys.modules))"

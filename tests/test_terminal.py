@@ -26,7 +26,6 @@ def test_streams_that_cannot_be_prepared_are_left(monkeypatch):
 # As a program the package comes without TensorFlow.
 TALKS = """
 import sys
-sys.argv[0] = "-m"
 from dni_lesson.terminal import say
 
 for number in range(100):

@@ -11,7 +11,7 @@ import argparse
 import itertools
 
 from dni_lesson.data import load_digits
-from dni_lesson.experiments.command import check_file
+from dni_lesson.experiments.files import check_file
 from dni_lesson.monitors import GradientMonitor
 from dni_lesson.networks import RULES, mlp
 from dni_lesson.plots import looks

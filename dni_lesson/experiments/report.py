@@ -2,7 +2,6 @@
 
 import pathlib
 
-from dni_lesson.experiments.command import REPORTS, check_file
 from dni_lesson.experiments.currencies import (
     GROUPED,
     LINKS,
@@ -13,6 +12,7 @@ from dni_lesson.experiments.currencies import (
     summary,
 )
 from dni_lesson.experiments.experiment import ARMS
+from dni_lesson.experiments.files import REPORTS, check_file
 from dni_lesson.experiments.machine import ENVIRONMENT
 from dni_lesson.experiments.results import SETTINGS
 from dni_lesson.plots import (
