@@ -116,8 +116,8 @@ lock:
 	$(COMPILE) -o requirements.lock $(ARGS)
 	$(COMPILE) --extra gpu -c requirements.lock -o requirements-gpu.lock $(ARGS) \
 	  $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock)
-	sed '/^$$/,$$d' requirements-gpu.lock >$(VENV)/gpu.lock  # The list of those.
-	mv $(VENV)/gpu.lock requirements-gpu.lock
+	sed '/^$$/,$$d' requirements-gpu.lock >gpu.lock  # The list of those.
+	mv gpu.lock requirements-gpu.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info tests/artifacts \
