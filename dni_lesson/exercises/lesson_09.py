@@ -182,8 +182,8 @@ EXERCISES = (
             "of all layers.",
             "p times the MACs of all layer calls must be the MACs of one "
             "backprop step, divided by the factor.",
-            "`layer_macs(cdni, k)` is one call. Add it up over all k from 0 to "
-            "the number of modules less one.",
+            "`dni.layer_macs(cdni, k)` is one call. Add it up over all k from "
+            "0 to the number of modules less one.",
         ),
         because="At p = 0.117 an iteration does a third of the work: a 3-fold "
         "headline without any worker beside the first.",
