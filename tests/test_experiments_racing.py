@@ -3,9 +3,8 @@ import threading
 
 import dni_lesson as dni
 from dni_lesson.experiments import racing
-from dni_lesson.experiments.arms import boundaries, new_network
+from dni_lesson.experiments.arms import boundaries, new_network, take_turn
 from dni_lesson.experiments.racing import Settings, racer
-from dni_lesson.experiments.running import take_turn
 from dni_lesson.networks import RULES
 
 import helpers

@@ -115,14 +115,14 @@ def code_of(notebook):
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
 def test_a_lesson_opens_few_doors_and_only_front_ones(lesson):
-    tree = code_of(lesson)
-    for name in own(imports(tree)):
-        assert name in ("dni_lesson", f"dni_lesson.{room(name)}"), name
-    lines = [
-        imports(node)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
+    doors = []
+    for node in ast.walk(code_of(lesson)):
+        if isinstance(node, ast.ImportFrom):
+            doors.append(node.module)
+        elif isinstance(node, ast.Import):
+            doors.append(node.names[0].name)
+    for door in own(doors):
+        assert door in ("dni_lesson", f"dni_lesson.{room(door)}"), door
     usual = USUAL | sys.stdlib_module_names
-    others = [names for names in lines if names[0].split(".")[0] not in usual]
+    others = [door for door in doors if door.split(".")[0] not in usual]
     assert len(others) <= 6, others

@@ -9,6 +9,7 @@ import functools
 import inspect
 import shutil
 import tempfile
+import time
 import weakref
 from typing import NamedTuple
 
@@ -350,3 +351,42 @@ def make_arm(name, experiment, group, models=None, input_shape=None):
     if recipe.logged:
         arm.write_summaries()
     return arm
+
+
+class Turn(NamedTuple):
+    """What one turn of an arm came to.
+
+    Attributes:
+        steps: Integer.
+        updates: Integer, how many layers were updated in them.
+        seconds: Float, the time spent in them alone.
+        loss: Float, the mean training loss, NaN if it was not measured.
+    """
+
+    steps: int
+    updates: int
+    seconds: float
+    loss: float
+
+
+def take_turn(arm, examples, rows, luck):
+    """Trains an arm for some steps while a clock runs.
+
+    Args:
+        arm: `Arm`.
+        examples: Pair of arrays, `x` and `y`.
+        rows: Integer array `(steps, batch)`, the examples of each step.
+        luck: Float array `(steps, calls)`, see `Arm.due`.
+
+    Returns:
+        `Turn`.
+    """
+    due = arm.due(luck)
+    work = arm.ready(*(values[rows] for values in examples), due)
+    start = time.perf_counter()
+    loss = arm.train(*work)
+    # On a GPU, calls return before their work is done.
+    tf.test.experimental.sync_devices()
+    seconds = time.perf_counter() - start
+    arm.finish()
+    return Turn(len(rows), arm.layers * int(due.sum()), seconds, loss)

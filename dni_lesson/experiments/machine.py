@@ -107,9 +107,8 @@ def peak_mib(name, depth, units, batch_size, device):
 
 
 def _peak_bytes(name, depth, units, batch_size, device):
-    from dni_lesson.experiments.arms import make_arm
+    from dni_lesson.experiments.arms import make_arm, take_turn
     from dni_lesson.experiments.experiment import Experiment, Group
-    from dni_lesson.experiments.running import take_turn
 
     import numpy as np
     import tensorflow as tf

@@ -16,9 +16,10 @@ from dni_lesson.experiments.arms import (
     course_network,
     layer_calls,
     new_network,
+    take_turn,
     whole_calls,
 )
-from dni_lesson.experiments.running import epoch_of_turns, read, take_turn
+from dni_lesson.experiments.running import epoch_of_turns, read
 from dni_lesson.monitors import (
     BoundaryGradient,
     agreement,

@@ -5,12 +5,10 @@ They take turns, so that a busy moment of the machine hits them alike.
 """
 
 import itertools
-import time
 import uuid
-from typing import NamedTuple
 
 from dni_lesson.data import load_digits, load_mnist
-from dni_lesson.experiments.arms import make_arm
+from dni_lesson.experiments.arms import make_arm, take_turn
 from dni_lesson.experiments.machine import environment, peak_mib
 from dni_lesson.experiments.results import Rest
 
@@ -44,22 +42,6 @@ def load(experiment):
     }
 
 
-class Turn(NamedTuple):
-    """What one turn of an arm came to.
-
-    Attributes:
-        steps: Integer.
-        updates: Integer, how many layers were updated in them.
-        seconds: Float, the time spent in them alone.
-        loss: Float, the mean training loss, NaN if it was not measured.
-    """
-
-    steps: int
-    updates: int
-    seconds: float
-    loss: float
-
-
 def epoch_of_turns(rng, examples, batch_size, turns):
     """Returns a list of turns, each an integer array `(steps, batch)`.
 
@@ -73,29 +55,6 @@ def epoch_of_turns(rng, examples, batch_size, turns):
     whole = examples // batch_size * batch_size
     batches = rng.permutation(examples)[:whole].reshape(-1, batch_size)
     return np.array_split(batches, turns)
-
-
-def take_turn(arm, examples, rows, luck):
-    """Trains an arm for some steps while a clock runs.
-
-    Args:
-        arm: `Arm`.
-        examples: Pair of arrays, `x` and `y`.
-        rows: Integer array `(steps, batch)`, the examples of each step.
-        luck: Float array `(steps, calls)`, see `Arm.due`.
-
-    Returns:
-        `Turn`.
-    """
-    due = arm.due(luck)
-    work = arm.ready(*(values[rows] for values in examples), due)
-    start = time.perf_counter()
-    loss = arm.train(*work)
-    # On a GPU, calls return before their work is done.
-    tf.test.experimental.sync_devices()
-    seconds = time.perf_counter() - start
-    arm.finish()
-    return Turn(len(rows), arm.layers * int(due.sum()), seconds, loss)
 
 
 def read(model, x):
