@@ -5,9 +5,7 @@ is killed, starts it again. Nothing outside this folder imports Ray, and this
 file does so only when somebody trains with it.
 """
 
-import contextlib
-import signal
-import threading
+from dni_lesson.workers.remote.interrupts import held_interrupts
 
 
 def train_on_ray(model, parts, plan, batches, on_epoch_end):
@@ -36,25 +34,3 @@ def train_on_ray(model, parts, plan, batches, on_epoch_end):
             f'pip install "dni_lesson[cluster]". Received: {error}'
         ) from error
     return supervise(model, parts, plan, batches, on_epoch_end)
-
-
-@contextlib.contextmanager
-def held_interrupts():
-    """Lets Ctrl-C, or an interrupt of the kernel, wait for the context's end.
-
-    Python cannot import a module that was interrupted, and nobody ends
-    processes of whose start only half was done.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Only the main thread is interrupted.
-        return
-    interrupts = []
-    before = signal.signal(
-        signal.SIGINT, lambda *interrupt: interrupts.append(interrupt)
-    )
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-        if interrupts:
-            raise KeyboardInterrupt

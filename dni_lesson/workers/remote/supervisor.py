@@ -10,13 +10,13 @@ import os
 import socket
 
 from dni_lesson.workers.history import EpochParts, joined
-from dni_lesson.workers.remote import held_interrupts
 from dni_lesson.workers.remote.actor import (
     ModuleActor,
     Snapshot,
     check_loadable,
     make_specs,
 )
+from dni_lesson.workers.remote.interrupts import held_interrupts
 from dni_lesson.workers.stage import rate_of
 from dni_lesson.workers.worker import KEPT, WorkerError, check_progress
 
