@@ -5,6 +5,7 @@ is killed, starts it again. Nothing outside this folder imports Ray, and this
 file does so only when somebody trains with it.
 """
 
+from dni_lesson.extras import needs
 from dni_lesson.workers.remote.interrupts import held_interrupts
 
 
@@ -25,12 +26,7 @@ def train_on_ray(model, parts, plan, batches, on_epoch_end):
         ConnectionError: If there should be a cluster, and none answers.
         WorkerError: If a worker raised or hung, or was killed too often.
     """
-    try:
-        with held_interrupts():
-            from dni_lesson.workers.remote.supervisor import supervise
-    except ImportError as error:
-        raise ImportError(
-            '`workers`. Expected Ray for workers="ray". Install it: '
-            f'pip install "dni_lesson[cluster]". Received: {error}'
-        ) from error
+    sentence = '`workers`. Expected Ray for workers="ray". Install it'
+    with needs("cluster", sentence), held_interrupts():
+        from dni_lesson.workers.remote.supervisor import supervise
     return supervise(model, parts, plan, batches, on_epoch_end)
