@@ -18,8 +18,9 @@ PY := $(VENV)/bin/python
 endif
 AGAIN := Then give the same command again.
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
-# Whole files, in the order of conftest.py: the longest first.
-TWO_AT_A_TIME := -n 2 --dist loadfile --no-loadscope-reorder
+# Whole files, in the order of conftest.py: the longest first. Browsers, clusters
+# and links often wait, so three keep two cores busy.
+THREE_AT_A_TIME := -n 3 --dist loadfile --no-loadscope-reorder
 
 # Three stamps: a new lock remakes the environment from nothing, a change of
 # pyproject.toml only installs the package again, which takes seconds, and CUDA
@@ -61,7 +62,7 @@ doctor: $(READY) $(CUDA)
 test: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest $(TWO_AT_A_TIME) $(ARGS)
+	$(PY) -m pytest $(THREE_AT_A_TIME) $(ARGS)
 
 portable: $(READY)
 	@$(PY) tests/portable.py $(ARGS)

@@ -8,24 +8,28 @@ pytest_plugins = ["nbval_mends"]
 # Set here, it holds for TensorFlow in this process and in all that it starts.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
-# With two workers, a long file that comes last is waited for.
+# With several workers, a long file that comes last is waited for.
 LONGEST_FIRST = (
     "tests/test_browser_panels.py",
     "notebooks/04_watching_gradients.ipynb",
-    "notebooks/05_is_it_faster.ipynb",
-    "notebooks/06_really_asynchronous.ipynb",
-    "notebooks/03_decoupled_layer.ipynb",
-    "tests/test_browser_playground.py",
     "tests/test_workers_fit.py",
-    "tests/test_nbval_mends.py",
-    "tests/test_experiments_running.py",
-    "notebooks/00_start_here.ipynb",
-    # Not beside the browser: Ray gives up where a start takes too long.
-    "tests/test_workers_cluster.py",
+    "notebooks/06_really_asynchronous.ipynb",
     "tests/test_experiments_arms.py",
-    "notebooks/solutions/09_playground.ipynb",
+    "tests/test_browser_playground.py",
+    "tests/test_workers_team.py",
+    "notebooks/03_decoupled_layer.ipynb",
+    "notebooks/05_is_it_faster.ipynb",
+    "tests/test_workers_cluster.py",
+    "tests/test_experiments_running.py",
+    "tests/test_other_models.py",
+    "tests/test_panels_race.py",
+    "tests/test_keras_arguments.py",
+    "notebooks/00_start_here.ipynb",
     "notebooks/02_predicting_a_gradient.ipynb",
+    "tests/test_model.py",
+    "notebooks/solutions/09_playground.ipynb",
     "notebooks/09_playground.ipynb",
+    "tests/test_setup_files.py",
 )
 
 

@@ -173,8 +173,11 @@ COURSE = "pandas matplotlib IPython ipywidgets scipy mlxtend ray".split()
     "first, then, absent",
     [
         ("", "from dni_lesson.kit import doctor, lab", ["tensorflow", "keras"]),
-        ("import keras, tensorflow", "dni_lesson.DecoupledModel", COURSE),
-        ("import keras, tensorflow", "dni_lesson.fit_async", COURSE),
+        (
+            "import keras, tensorflow",
+            "dni_lesson.DecoupledModel, dni_lesson.fit_async",
+            COURSE,
+        ),
     ],
 )
 def test_what_is_not_needed_is_not_imported(first, then, absent):
