@@ -88,7 +88,7 @@ def run(environment, arguments):
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder, "report.xml")
         command = [sys.executable, "-m", "pytest", "-q", "-m", "not browser"]
-        command += ["-n2", "--dist=loadfile", "--no-loadscope-reorder"]
+        command += ["-n3", "--dist=loadfile", "--no-loadscope-reorder"]
         command += ["-p", "no:cacheprovider", f"--junitxml={report}"]
         subprocess.run(
             [*command, *arguments],
