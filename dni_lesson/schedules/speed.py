@@ -16,17 +16,7 @@ from dni_lesson.schedules.timetable import Event
 # "Over 3-fold faster": the speed-up that the course examines.
 CLAIM = 3.0
 
-# What a module does, and what events call it.
-_PHASES = {
-    "forward": ("forward",),
-    "backward": (
-        "backward",
-        "synthetic backward",
-        "input gradient",
-        "weight gradient",
-    ),
-    "predictor": ("predictor",),
-}
+_BACKWARD = ("synthetic backward", "input gradient")
 
 
 def step_time(events):
@@ -115,13 +105,18 @@ def mean_costs(events):
     """
     durations = {}  # From worker and phase to the durations of its events.
     for event in events:
-        key = event.worker, event.phase
+        phase = "backward" if event.phase in _BACKWARD else event.phase
+        key = event.worker, phase
         durations.setdefault(key, []).append(event.end - event.start)
     means = {key: statistics.fmean(values) for key, values in durations.items()}
     workers = sorted({event.worker for event in events})
     return tuple(
-        [sum(means.get((k, phase), 0) for phase in phases) for k in workers]
-        for phases in _PHASES.values()
+        [sum(means.get((k, phase), 0.0) for phase in phases) for k in workers]
+        for phases in (
+            ("forward",),
+            ("backward", "weight gradient"),
+            ("predictor",),
+        )
     )
 
 
