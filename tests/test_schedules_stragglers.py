@@ -60,6 +60,19 @@ def test_who_waits_for_the_slowest_loses_more_than_who_does_not():
     assert decoupled < short < pipelined
 
 
+def test_passes_that_take_turns_fall_into_step_again():
+    """1F1B's order is fixed: whatever happens costs once, at most all of it."""
+
+    def once(worker, minibatch):
+        return 3 if (worker, minibatch) == (1, 10) else 1
+
+    run = {"schedule": "async-1f1b", **EQUAL, "minibatches": 60}
+    usual, slowed = (
+        timetable(**run, slowdown=slowdown)[-1].end for slowdown in (None, once)
+    )
+    assert slowed - usual <= 2 * (1 + 2) + 1e-9
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

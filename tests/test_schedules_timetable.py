@@ -313,7 +313,7 @@ def test_each_link_has_messages_of_its_own_size():
     links = {"bandwidth": 1, "message_bytes": [2, 1]}
     assert draw(timetable("async-1f1b", **ONES, **links), 16) == [
         "F1 F2 F3 .. .. .. .. .. .. .. .. B1 F4 B2 .. ..",
-        ".. .. .. F1 .. F2 .. .. B1 F3 B2 .. .. .. B3 F4",
+        ".. .. .. F1 .. F2 .. .. B1 F3 B2 .. .. .. .. F4",
         ".. .. .. .. .. F1 B1 F2 B2 .. .. F3 B3 .. .. ..",
     ]
 

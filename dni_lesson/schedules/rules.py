@@ -22,9 +22,9 @@ class Rule(NamedTuple):
         splits: Boolean: mini-batches may be split into micro-batches.
         forwards_first: Boolean: all forward passes of a mini-batch come before
             its first backward pass.
-        few: Boolean: module k = 1 to K has at most K - k + 1 micro-batches
-            under way, and of those of a mini-batch no fewer while there are
-            more: forward and backward passes take turns.
+        few: Boolean: module k = 1 to K has K - k + 1 micro-batches under way,
+            fewer only before a flush or the end: forward and backward passes
+            take turns.
         weights_apart: Boolean: gradients of weights are computed later than
             those of inputs.
     """
@@ -53,17 +53,18 @@ RULES = {
 ENDED, ARRIVED, HEARD = "ended", "arrived", "heard"
 
 
-def needs_of(rule, K, M, q=None):
+def needs_of(rule, K, M, jobs, q=None):
     """Returns a function: what a task waits for, as tuples `(what, *task)`.
 
     Args:
         rule: `Rule`.
         K: Integer, the number of modules.
         M: Integer, the micro-batches in a mini-batch.
+        jobs: Integer, all micro-batches of the run.
         q: Integer, the queue size, or `None`.
     """
     # k: module, 0 at the input     j: micro-batch, counted on
-    # last: of the mini-batch to which j belongs
+    # last: of the mini-batch to which j belongs; without a flush, of the run
     #
     # F(k, j), forward, waits for
     #   F(k-1, j) arrived      its input: input_arrives
@@ -90,7 +91,7 @@ def needs_of(rule, K, M, q=None):
 
     def needs(phase, k, j):
         below, above = k > 0, k < K - 1
-        last = j - j % M + M - 1
+        last = j - j % M + M - 1 if rule.flush else jobs - 1
         if phase == "forward":
             if below and rule.input_arrives:
                 yield ARRIVED, "forward", k - 1, j

@@ -96,8 +96,8 @@ def timetable(
       input but predicts it, at an extra cost.
 
     Every worker takes mini-batches in order and never waits while a task is
-    ready; in 1F1B and ZB-H1 forward and backward passes take turns. Costs that
-    a schedule does not know are left out.
+    ready; in 1F1B of all kinds forward and backward passes take turns. Costs
+    that a schedule does not know are left out.
 
     Args:
         schedule: String, one of the above.
@@ -175,9 +175,10 @@ def timetable(
         return whole / microbatches
 
     events = []
-    needs = needs_of(rule, len(weights), microbatches, queue_size)
+    jobs = minibatches * microbatches
+    needs = needs_of(rule, len(weights), microbatches, jobs, queue_size)
     for phase, k, j, start, end in simulate(
-        lanes, minibatches * microbatches, duration, needs, links
+        lanes, jobs, duration, needs, links
     ):
         phase = _name(rule, phase, is_last=k == len(weights) - 1)
         b, m = divmod(j, microbatches)
