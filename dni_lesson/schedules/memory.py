@@ -59,9 +59,9 @@ def held(events):
         spans[0].append((worker, event.start, backward[key].end))
         if key in predictor:
             spans[1].append((worker, backward[key].end, predictor[key].end))
-        below = forward.get((worker - 1, *job))
-        if below and below.end <= event.start:  # Else it is predicted.
-            spans[2].append((worker, below.end, event.start))
+        if (worker - 1, *job) in forward:
+            sent = forward[worker - 1, *job].end
+            spans[2].append((worker, sent, event.start))
     workers = sorted({event.worker for event in events})
     return Held(*([_peak(part, k) for k in workers] for part in spans))
 
@@ -71,7 +71,7 @@ def _peak(spans, worker):
     changes = sorted(
         change
         for k, start, end in spans
-        if k == worker and start < end
+        if k == worker and start < end  # Who predicts its input starts before.
         for change in ((start, 1), (end, -1))
     )
     number = most = 0
