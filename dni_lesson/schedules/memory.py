@@ -71,7 +71,7 @@ def _peak(spans, worker):
     changes = sorted(
         change
         for k, start, end in spans
-        if k == worker and start < end  # Who predicts its input starts before.
+        if k == worker
         for change in ((start, 1), (end, -1))
     )
     number = most = 0
