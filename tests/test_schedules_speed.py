@@ -109,6 +109,22 @@ def test_step_time_of_locked(delay):
     assert step_time(events) == pytest.approx(work + 2 * 4 * delay)
 
 
+def test_locked_workers_wait_for_every_byte_and_decoupled_for_none_or_all():
+    costs = random_costs(np.random.default_rng(0), modules=4)
+    f, b, s = costs.values()
+    for sent in (1.0, 9.0, 20.0):
+        links = {"link_delay": 3, "bandwidth": 100, "message_bytes": 100 * sent}
+        locked, decoupled = (
+            step_time(timetable(name, **costs, **links, minibatches=100))
+            for name in ("locked", "decoupled")
+        )
+        crossings = 2 * 3 * (3 + sent)
+        assert locked == pytest.approx(sum(f) + sum(b) + crossings)
+        # The slowest of workers and links sets the pace.
+        pace = max(*(f + b + s), sent)
+        assert decoupled == pytest.approx(pace, rel=BUNCHES)
+
+
 @pytest.mark.parametrize("delay", [0, 0.7, 10])
 @pytest.mark.parametrize("microbatches", [1, 4, 32])
 def test_step_time_of_gpipe(microbatches, delay):
@@ -211,7 +227,7 @@ def test_staleness_grows_with_the_delay():
 
 
 def test_backprop_has_no_staleness():
-    assert staleness(timetable("async-1f1b", **equal(3))) == []
+    assert staleness(timetable("1f1b", **equal(3))) == []
 
 
 UNEQUAL = [1, 2, 1], [2, 2, 3], [0.5, 1, 0]

@@ -233,8 +233,9 @@ def _links(delay, bandwidth, message_bytes, links, microbatches):
     if bandwidth is None:
         return Links(delay, [0.0] * links)
     bandwidth = check_positive("bandwidth", bandwidth)
+    expected = "the size of messages, as there is a bandwidth"
     is_right = message_bytes is not None
-    check_that(is_right, "message_bytes", message_bytes, "it with a bandwidth")
+    check_that(is_right, "message_bytes", message_bytes, expected)
     return Links(delay, [size / bandwidth / microbatches for size in sizes])
 
 
