@@ -1,6 +1,7 @@
 from dni_lesson import plots
 from dni_lesson.networks import RULES
 from dni_lesson.plots.style import LOOKS, looks
+from dni_lesson.schedules.timetable import SCHEDULES
 
 
 def test_colours_are_all_different():
@@ -14,6 +15,12 @@ def test_every_rule_of_the_course_has_a_look():
 
 def test_no_two_rules_of_the_table_look_the_same():
     assert len({look[1:] for look in LOOKS.values()}) == len(LOOKS)
+
+
+def test_every_schedule_has_a_look_of_its_own():
+    assert set(plots.SCHEDULES) == set(SCHEDULES)
+    looks_ = {look[1:] for look in plots.SCHEDULES.values()}
+    assert len(looks_) == len(plots.SCHEDULES)
 
 
 def test_backprop_has_the_colour_of_the_true_gradient():

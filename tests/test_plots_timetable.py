@@ -65,6 +65,19 @@ def test_every_phase_has_its_own_colour(ax):
     assert colors["backward, synthetic gradient"] == synthetic
 
 
+def test_halves_of_a_backward_pass_can_be_told_apart(ax):
+    events = timetable("zb-h1", [1, 1], [2, 2], microbatches=2)
+    plots.plot_timetable(events, ax)
+    labels = [collection.get_label() for collection in ax.collections]
+    assert labels == [
+        "forward",
+        "backward, gradient of the input",
+        "backward, gradient of the weights",
+    ]
+    colors = {to_hex(c.get_facecolor()[0]) for c in ax.collections}
+    assert len(colors) == 3
+
+
 def test_legend_names_what_is_there(ax):
     plots.plot_timetable(timetable("locked", [1], [2]), ax)
     names = {text.get_text() for text in ax.get_legend().get_texts()}

@@ -40,15 +40,49 @@ def test_locked_workers_are_idle_but_for_one(modules):
     assert idle_fraction(events) == pytest.approx((modules - 1) / modules)
 
 
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b"])
 @pytest.mark.parametrize("modules", [1, 2, 4])
 @pytest.mark.parametrize("microbatches", [1, 3, 8])
-def test_idle_fraction_of_gpipe(modules, microbatches):
-    events = timetable("gpipe", **equal(modules), microbatches=microbatches)
+def test_idle_fraction_of_pipelines(schedule, modules, microbatches):
+    """GPipe (arXiv 1811.06965); 1F1B, also of Narayanan (arXiv 2104.04473)."""
+    events = timetable(schedule, **equal(modules), microbatches=microbatches)
     expected = (modules - 1) / (microbatches + modules - 1)
     assert idle_fraction(events) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("schedule", ["1f1b", "decoupled", "unlocked"])
+@pytest.mark.parametrize("modules", [1, 2, 5])
+@pytest.mark.parametrize("microbatches", [5, 8])
+@pytest.mark.parametrize("seed", range(5))
+def test_idle_time_of_zero_bubble_and_of_1f1b(modules, microbatches, seed):
+    """The table of ZB-H1 (arXiv 2401.10241)."""
+    weights, forward, inputs = sorted(
+        np.random.default_rng(seed).uniform(0.5, 2, 3)
+    )
+    if seed % 2:  # Only the gradient of the weights must not take longest.
+        forward, inputs = inputs, forward
+    costs = equal(
+        modules, microbatches * forward, microbatches * (inputs + weights)
+    )
+    work = microbatches * (forward + inputs + weights)
+    apart = {"weight_gradient": [microbatches * weights] * modules}
+    for schedule, kwargs, bubble in (
+        ("zb-h1", apart, forward + inputs - weights),
+        ("1f1b", {}, forward + inputs + weights),
+    ):
+        events = timetable(
+            schedule, **costs, **kwargs, microbatches=microbatches
+        )
+        idle = step_time(events) - work
+        assert idle == pytest.approx((modules - 1) * bubble)
+
+
+def test_equal_halves_of_a_backward_pass_leave_a_third_of_the_bubble():
+    """The authors' own table: (p - 1) / 3m instead of (p - 1) / m."""
+    events = timetable("zb-h1", **equal(4, 1, 2), microbatches=12)
+    assert step_time(events) / 3 - 1 == pytest.approx((4 - 1) / (3 * 12))
+
+
+@pytest.mark.parametrize("schedule", ["async-1f1b", "decoupled", "unlocked"])
 @pytest.mark.parametrize("modules", [1, 2, 4])
 def test_no_worker_is_idle_in_the_middle_of_a_run(schedule, modules):
     events = timetable(schedule, **equal(modules), minibatches=40)
@@ -73,6 +107,22 @@ def test_step_time_of_locked(delay):
     events = timetable("locked", **costs, link_delay=delay)
     work = sum(costs["forward"]) + sum(costs["backward"])
     assert step_time(events) == pytest.approx(work + 2 * 4 * delay)
+
+
+def test_locked_workers_wait_for_every_byte_and_decoupled_for_none_or_all():
+    costs = random_costs(np.random.default_rng(0), modules=4)
+    f, b, s = costs.values()
+    for sent in (1.0, 9.0, 20.0):
+        links = {"link_delay": 3, "bandwidth": 100, "message_bytes": 100 * sent}
+        locked, decoupled = (
+            step_time(timetable(name, **costs, **links, minibatches=100))
+            for name in ("locked", "decoupled")
+        )
+        crossings = 2 * 3 * (3 + sent)
+        assert locked == pytest.approx(sum(f) + sum(b) + crossings)
+        # The slowest of workers and links sets the pace.
+        pace = max(*(f + b + s), sent)
+        assert decoupled == pytest.approx(pace, rel=BUNCHES)
 
 
 @pytest.mark.parametrize("delay", [0, 0.7, 10])
@@ -110,7 +160,8 @@ def test_complete_unlock_adds_the_cost_of_the_synthetic_input():
 
 
 def test_one_forward_one_backward_hides_no_long_delay():
-    events = timetable("1f1b", **equal(4), link_delay=1, minibatches=40)
+    costs = {**equal(4), "link_delay": 1, "minibatches": 40}
+    events = timetable("async-1f1b", **costs)
     # Four mini-batches in flight share a round trip of 4 * 3 + 2 * 3 * 1.
     assert step_time(events) == pytest.approx(18 / 4, rel=BUNCHES)
 
@@ -182,7 +233,9 @@ def test_backprop_has_no_staleness():
 UNEQUAL = [1, 2, 1], [2, 2, 3], [0.5, 1, 0]
 
 
-@pytest.mark.parametrize("schedule", ["locked", "1f1b", "decoupled"])
+@pytest.mark.parametrize(
+    "schedule", ["locked", "async-1f1b", "zb-h1", "decoupled"]
+)
 def test_costs_of_a_timetable_are_those_that_it_was_made_of(schedule):
     forward, backward, predictor = mean_costs(timetable(schedule, *UNEQUAL))
     assert (forward, backward) == UNEQUAL[:2]

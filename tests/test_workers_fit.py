@@ -304,8 +304,13 @@ def key(event):
 
 
 @pytest.mark.parametrize("schedule", ["decoupled", "locked", "delayed"])
-def test_no_message_arrives_before_its_link_lets_it(schedule):
-    history = asynchronous(made(), schedule, link_delay=0.01, epochs=1)
+@pytest.mark.parametrize(
+    # 8 examples of 8 units in float64, labels not counted.
+    "link",
+    [{"link_delay": 0.01}, {"bandwidth": 8 * 8 * 8 / 0.01}],
+)
+def test_no_message_arrives_before_its_link_lets_it(schedule, link):
+    history = asynchronous(made(), schedule, **link, epochs=1)
     times = {key(event): event for event in history.events}
     for minibatch in range(1, 5):
         sent = times["forward", 1, minibatch, 1].end

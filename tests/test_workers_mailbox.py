@@ -6,13 +6,14 @@ import time
 from types import SimpleNamespace
 
 from dni_lesson.workers import mailbox
-from dni_lesson.workers.mailbox import Mailbox, Stopped
+from dni_lesson.workers.mailbox import Mailbox, Stopped, bytes_of
 
 import pytest
+import tensorflow as tf
 
 
-def box(delay=0.0):
-    return Mailbox(delay, ("input", "gradient"))
+def box(delay=0.0, **kwargs):
+    return Mailbox(delay, ("input", "gradient"), **kwargs)
 
 
 def test_messages_arrive_in_order_and_the_first_kind_has_precedence():
@@ -74,6 +75,43 @@ def test_a_message_is_not_there_before_its_delay_is_over(clock):
     assert mail.take(["input"], wait=False) is None
     clock.now = 5.0
     assert mail.take(["input"], wait=False) == ("input", "h")
+
+
+def test_messages_queue_while_the_link_sends_and_not_while_they_travel(clock):
+    mail = box(delay=10, bandwidth=8)
+    for number in range(3):
+        mail.put("input", (number, tf.zeros(8)))  # 32 bytes: 4 seconds
+    mail.put("gradient", (9, tf.zeros(2)))  # by another link
+    for now, kind, number in (
+        (11.0, "gradient", 9),
+        (14.0, "input", 0),
+        (18.0, "input", 1),
+        (22.0, "input", 2),
+    ):
+        clock.now = now - 0.1
+        kinds = ["gradient", "input"]
+        assert mail.take(kinds, wait=False) is None
+        clock.now = now
+        taken, message = mail.take(kinds, wait=False)
+        assert (taken, message[0]) == (kind, number)
+    # The link has been free for a while.
+    clock.now = 100.0
+    mail.put("input", (3, tf.zeros(8)))
+    clock.now = 114.0
+    assert mail.take(["input"], wait=False)[1][0] == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "size"),
+    [
+        (64, 0),
+        ((7, None), 0),
+        ((7, tf.zeros((2, 3)), tf.zeros(2, "int64")), 24 + 16),
+        ([7, tf.zeros((2, 3), "float16")], 12),
+    ],
+)
+def test_a_message_weighs_what_its_tensors_weigh(message, size):
+    assert bytes_of(message) == size
 
 
 def test_who_waits_has_a_message_when_its_delay_is_over():

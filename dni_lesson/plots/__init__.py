@@ -30,5 +30,6 @@ from dni_lesson.plots.speedup import (
     plot_speed_against_width as plot_speed_against_width,
 )
 from dni_lesson.plots.style import COLORS as COLORS
+from dni_lesson.plots.style import SCHEDULES as SCHEDULES
 from dni_lesson.plots.style import looks as looks
 from dni_lesson.plots.timetable import plot_timetable as plot_timetable

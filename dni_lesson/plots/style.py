@@ -53,6 +53,16 @@ LOOKS = {
     "backprop-placed": Look("backprop, one module a GPU", _TRUE, "-."),
     "cdni-placed": Look("cDNI, one module a GPU", _SYNTHETIC, "-."),
 }
+# Schedules share no picture with rules. Their colour is that of the gradient.
+SCHEDULES = {
+    "locked": Look("locked", _TRUE, "-"),
+    "gpipe": Look("GPipe", _TRUE, "--"),
+    "1f1b": Look("1F1B", _TRUE, "-."),
+    "zb-h1": Look("ZB-H1", _TRUE, ":"),
+    "async-1f1b": Look("asynchronous 1F1B", COLORS["late"], "-"),
+    "decoupled": Look("decoupled", _SYNTHETIC, "-"),
+    "unlocked": Look("unlocked", _SYNTHETIC, "--"),
+}
 COLORS |= {rule: look.color for rule, look in LOOKS.items()}
 
 # Of rules that are not in the table.

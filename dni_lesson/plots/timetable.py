@@ -15,6 +15,16 @@ _PHASES = {
         COLORS["synthetic"],
         "white",
     ),
+    "input gradient": (
+        "backward, gradient of the input",
+        COLORS["true"],
+        "white",
+    ),
+    "weight gradient": (
+        "backward, gradient of the weights",
+        "#99C7E0",
+        "black",
+    ),
     "predictor": ("predictor", "#F2BF99", "black"),
 }
 _ROW = 0.8  # height of a row of boxes

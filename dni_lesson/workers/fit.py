@@ -36,6 +36,7 @@ def fit_async(
     in_turn=False,
     steps_per_execution=1,
     devices=None,
+    bandwidth=None,
     step_timeout=60.0,
     snapshot_every=100,
 ):
@@ -85,7 +86,7 @@ def fit_async(
         queue_size: Integer >= 1: how many mini-batches a worker may have under
             way, sent on but not answered. It bounds the staleness. Default `8`.
         link_delay: Float >= 0, seconds that each message between neighbours
-            takes, to emulate a network. Default `0.0`.
+            takes once it is sent, to emulate a network. Default `0.0`.
         microbatches: Integer >= 1, for `"gpipe"`; must divide the batch size
             and the last, smaller batch. Default `4`.
         modules: Integer, the number of workers, or a list with the number of
@@ -117,6 +118,10 @@ def fit_async(
             Default: the GPUs in turn if there are several, else no change:
             on a CPU workers then share its threads, see `worker_devices`. Only
             for threads; with Ray each worker has a GPU if there are enough.
+        bandwidth: Float > 0, bytes that an emulated link between neighbours
+            sends in a second, in each direction. A message takes the bytes of
+            its arrays, labels too, divided by this, and then `link_delay`; a
+            link sends one at a time, so others queue. Default `None`: no limit.
         step_timeout: Float > 0, seconds after which a call of a worker counts
             as hanging, and all workers as waiting for each other if no message
             has been on its way as long. Default `60.0`.
@@ -156,6 +161,7 @@ def fit_async(
         watched=bool(callbacks),
         in_turn=in_turn,
         link_delay=link_delay,
+        bandwidth=bandwidth,
         step_timeout=step_timeout,
         snapshot_every=snapshot_every,
     )

@@ -1,14 +1,20 @@
 """Messages between workers over links that take time.
 
 A message carries its delivery time: it can be taken when the emulated link has
-let it through, and whoever waits for it sleeps. By reference, as threads share
-their memory; nothing is copied. A `queue.Queue` knows no delays, and cannot be
-asked for a gradient before an input, or for the latest gradient first.
+let it through, and whoever waits for it sleeps. A link sends one message after
+the other, as fast as its bandwidth lets it; then each takes its delay.
+
+By reference, as threads share their memory; nothing is copied. A `queue.Queue`
+knows no delays, and cannot be asked for a gradient before an input, or for the
+latest gradient first.
 """
 
 import collections
+import math
 import threading
 import time
+
+import tensorflow as tf
 
 
 class Stopped(Exception):
@@ -19,12 +25,16 @@ class Mailbox:
     """What other workers have sent to one worker.
 
     Args:
-        delay: Float >= 0, seconds from sending to delivery.
-        kinds: Tuple of strings, the kinds of messages.
+        delay: Float >= 0, seconds from the end of sending to delivery.
+        kinds: Tuple of strings, the kinds of messages. Each comes over a link
+            of its own.
+        bandwidth: Float > 0, bytes of tensors that a link sends in a second.
+            Default: no limit.
     """
 
-    def __init__(self, delay, kinds):
+    def __init__(self, delay, kinds, bandwidth=math.inf):
         self._delay, self._is_stopped = delay, False
+        self._bandwidth, self._free = bandwidth, dict.fromkeys(kinds, 0.0)
         self._idle_since = None
         self._change = threading.Condition()
         self._messages = {kind: collections.deque() for kind in kinds}
@@ -32,8 +42,11 @@ class Mailbox:
     def put(self, kind, message):
         """Sends a message; returns at once."""
         with self._change:
-            due = time.perf_counter() + self._delay
-            self._messages[kind].append((due, message))
+            sent = max(time.perf_counter(), self._free[kind])
+            if self._bandwidth < math.inf:
+                sent += bytes_of(message) / self._bandwidth
+            self._free[kind] = sent
+            self._messages[kind].append((sent + self._delay, message))
             self._idle_since = None
             self._change.notify()
 
@@ -83,6 +96,15 @@ class Mailbox:
         with self._change:
             self._is_stopped = True
             self._change.notify_all()
+
+
+def bytes_of(message):
+    """Returns how many bytes the tensors of a message have."""
+    return sum(
+        value.shape.num_elements() * value.dtype.size
+        for value in tf.nest.flatten(message)
+        if tf.is_tensor(value)
+    )
 
 
 def _pop(messages, now, newest):

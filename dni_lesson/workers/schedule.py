@@ -1,5 +1,6 @@
 """Schedules of `fit_async`, and one run of them: values, decoded here alone."""
 
+import math
 from typing import NamedTuple
 
 from dni_lesson.checks import (
@@ -100,7 +101,8 @@ class Plan(NamedTuple):
             an epoch. Workers then tell them, and of the next epoch at most
             `window - 1` mini-batches begin before the first worker gets the
             message `"go on"`.
-        link_delay: Float, seconds that a message takes.
+        link_delay: Float, seconds that a message takes once it is sent.
+        bandwidth: Float, bytes that a link sends in a second.
         step_timeout: Float, seconds after which a call counts as hanging.
         snapshot_every: Integer, updates between two snapshots of a worker that
             can be restarted.
@@ -113,6 +115,7 @@ class Plan(NamedTuple):
     in_turn: bool = False
     watched: bool = False
     link_delay: float = 0.0
+    bandwidth: float = math.inf
     step_timeout: float = 60.0
     snapshot_every: int = 100
     first: int = 0
@@ -130,6 +133,7 @@ def make_plan(
     watched=False,
     in_turn=False,
     link_delay=0.0,
+    bandwidth=None,
     step_timeout=60.0,
     snapshot_every=100,
 ):
@@ -137,6 +141,8 @@ def make_plan(
 
     Arguments are those of `Plan` and of `fit_async`.
     """
+    if bandwidth is not None:
+        bandwidth = check_positive("bandwidth", bandwidth)
     return Plan(
         schedule,
         check_int("epochs", epochs, at_least=1) * per_epoch,
@@ -144,6 +150,7 @@ def make_plan(
         check_bool("in_turn", in_turn),
         watched,
         check_not_negative("link_delay", link_delay, LONGEST),
+        math.inf if bandwidth is None else bandwidth,
         check_positive("step_timeout", step_timeout, LONGEST),
         check_int("snapshot_every", snapshot_every, at_least=1),
     )

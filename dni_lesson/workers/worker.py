@@ -64,7 +64,8 @@ class Worker:
         self.number, self._stage, self.plan = number, stage, plan
         self._schedule = plan.schedule
         self.below = self.above = None
-        self.box = Mailbox(plan.link_delay, ("input", "gradient", "go on"))
+        kinds = "input", "gradient", "go on"
+        self.box = Mailbox(plan.link_delay, kinds, plan.bandwidth)
         self.turn = threading.Lock()
         self._source = source
         microbatches = self._schedule.microbatches
