@@ -120,7 +120,7 @@ def test_other_rules_do_what_fit_does(rule):
 def test_predictors_with_hidden_layers_do_what_fit_does():
     nets = []
     for jit_compile in (False, True):
-        net = dni.mlp(3, 8, "dni", 6, 3, predictor_units=(5,))
+        net = dni.mlp(3, 8, "dni", 6, 3, predictor=(5,))
         net.compile("adam", helpers.crossentropy(), jit_compile=jit_compile)
         nets.append(net)
     synchronous(nets[0])
