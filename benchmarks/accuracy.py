@@ -19,6 +19,7 @@ import os
 import platform
 
 import dni_lesson as dni
+from dni_lesson.checks import PREDICTORS, check_predictor
 from dni_lesson.experiments.results import SETTINGS
 from dni_lesson.experiments.store import Column
 from dni_lesson.networks import RULES
@@ -33,7 +34,7 @@ RESULTS = tables.table(
     key={
         "rule": Column(choices=RULES),
         "depth": tables.DEPTH,
-        "predictor_units": Column(optional=True),  # widths, as in 1024-1024
+        "predictor": Column(),  # as for `mlp`; widths as in 1024-1024
         "batch_size": tables.BATCH,
         "epochs": tables.EPOCHS,
         "seed": tables.SEED,
@@ -50,13 +51,11 @@ RESULTS = tables.table(
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.1
 
 
-def train(data, depth, rule, predictor_units, batch_size, epochs, seed):
+def train(data, depth, rule, predictor, batch_size, epochs, seed):
     """Returns the test error in percent after the last epoch."""
     (x_train, y_train), test = data
     keras.utils.set_random_seed(seed)
-    model = dni.mlp(
-        depth=depth, rule=rule, seed=seed, predictor_units=predictor_units
-    )
+    model = dni.mlp(depth=depth, rule=rule, seed=seed, predictor=predictor)
     steps = epochs * -(-len(x_train) // batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(
@@ -66,6 +65,25 @@ def train(data, depth, rule, predictor_units, batch_size, epochs, seed):
     )
     model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs, verbose=0)
     return tables.error_percent(model, *test)
+
+
+def widths(text):
+    """Returns the predictor that `mlp` takes for a text as in the table."""
+    if text in PREDICTORS:
+        return text
+    return tuple(map(int, text.split("-")))
+
+
+def predictor(text):
+    """Returns the text, if it is one that the table may hold."""
+    try:
+        check_predictor("predictor", widths(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "expected linear, softmax, or widths as in 1024-1024, "
+            f"received {text!r}"
+        ) from None
+    return text
 
 
 def machine():
@@ -108,10 +126,10 @@ def main():
         "--epochs", type=tables.argument(tables.EPOCHS), default=30
     )
     parser.add_argument(
-        "--predictor-units",
-        nargs="*",
-        type=tables.argument(tables.UNITS),
-        default=[],
+        "--predictor",
+        type=predictor,
+        default="linear",
+        help="linear, softmax, or widths as in 1024-1024",
     )
     options = parser.parse_args()
     data = dni.load_mnist()
@@ -121,7 +139,7 @@ def main():
         run = {
             "rule": rule,
             "depth": depth,
-            "predictor_units": "-".join(map(str, options.predictor_units)),
+            "predictor": options.predictor,
             "batch_size": batch_size,
             "epochs": options.epochs,
             "seed": seed,
@@ -132,7 +150,7 @@ def main():
             data,
             depth,
             rule,
-            options.predictor_units,
+            widths(options.predictor),
             batch_size,
             options.epochs,
             seed,

@@ -13,7 +13,7 @@ _PUBLIC = {
     "costs": ["layer_macs", "module_macs", "step_macs"],
     "data": ["load_digits", "load_mnist"],
     "exercises": ["check"],
-    "interfaces": ["Interface", "SyntheticGradient", "ZeroPredictor"],
+    "interfaces": ["Interface", "SyntheticGradient"],
     "model": ["DecoupledModel"],
     "monitors": [
         "GradientMonitor",
@@ -23,6 +23,7 @@ _PUBLIC = {
         "gradient_function",
     ],
     "networks": ["mlp"],
+    "predictors": ["SoftmaxPredictor", "ZeroPredictor"],
     "workers": ["fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}

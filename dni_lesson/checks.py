@@ -102,16 +102,21 @@ def check_choice(name, value, choices):
         )
 
 
-def check_widths(name, value):
-    """Returns a sequence of integers >= 1 as a tuple of Python's.
+PREDICTORS = ("linear", "softmax")
+
+
+def check_predictor(name, value):
+    """Returns one of `PREDICTORS`, or a sequence of integers >= 1 as a tuple.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is neither.
     """
-    if not isinstance(value, list | tuple):
+    if isinstance(value, str) and value in PREDICTORS:
+        return value
+    if not isinstance(value, list | tuple) or not value:
         raise ValueError(
-            f"`{name}`. Expected a tuple of integers >= 1, one per hidden "
-            f"layer. Received: {name}={value!r}"
+            f"`{name}`. Expected 'linear', 'softmax' or a tuple of integers "
+            f">= 1, one per hidden layer. Received: {name}={value!r}"
         )
     return tuple(check_int(name, width, at_least=1) for width in value)
 

@@ -112,7 +112,13 @@ def _products(layer):
 
 
 def _predictor_macs(interface):
-    """Forward, weights, and all inputs but the first, which is stopped."""
+    """Forward, weights, and all inputs but the first, which is stopped.
+
+    A predictor that saves some of it says so by its `training_macs`.
+    """
+    predictor = getattr(interface, "predictor", None)
+    if hasattr(predictor, "training_macs"):
+        return predictor.training_macs
     products = _products(interface)
     return 2 * sum(products) + sum(products[1:])
 

@@ -1,7 +1,10 @@
 """What stands at a boundary: layers behind a different backward pass."""
 
+import inspect
+
 from dni_lesson.backward import rescale_forward, same_shape, splice_by
 from dni_lesson.checks import check_int
+from dni_lesson.predictors import linear_predictor
 
 import keras
 from keras import ops
@@ -204,9 +207,10 @@ class SyntheticGradient(Interface):
     Args:
         predictor: Keras model or layer that maps `(batch, *features)` to the
             same shape. With `num_classes` its input has `num_classes` more
-            values in the last axis. `None` for one linear layer that is zero
-            at the start, so that the first synthetic gradients are zero.
-            Default `None`.
+            values in the last axis. If its `call` takes a `gradient_scale`, it
+            gets what this layer gets, `(batch, 1, ..., 1)`. `None` for one
+            linear layer that is zero at the start, so that the first synthetic
+            gradients are zero. Default `None`.
         num_classes: Integer >= 2 or `None`. If given, the predictor also sees
             the one-hot labels, which the layer then needs in training: the
             conditional DNI (cDNI) of the paper. Default `None`.
@@ -288,10 +292,13 @@ class SyntheticGradient(Interface):
     def synthetic_gradient(
         self, inputs, labels=None, gradient_scale=None, training=False
     ):
+        scale = self._spread(gradient_scale, inputs)
+        taken = inspect.signature(self.predictor.call).parameters
+        extra = {"gradient_scale": scale} if "gradient_scale" in taken else {}
         prediction = self.predictor(
-            self.predictor_inputs(inputs, labels), training=training
+            self.predictor_inputs(inputs, labels), training=training, **extra
         )
-        return self.scaled(prediction, inputs, gradient_scale)
+        return self.scaled(prediction, inputs, scale)
 
     def get_config(self):
         predictor = self.predictor
@@ -305,34 +312,3 @@ class SyntheticGradient(Interface):
         if isinstance(predictor, dict):
             predictor = keras.saving.deserialize_keras_object(predictor)
         return cls(**{**config, "predictor": predictor})
-
-
-def linear_predictor(units, **kwargs):
-    """Returns one Dense layer with `units` outputs, zero at the start.
-
-    Before it has learned anything, a predictor must not move the module below
-    (arXiv 1608.05343, supplement).
-    """
-    return keras.layers.Dense(units, kernel_initializer="zeros", **kwargs)
-
-
-@keras.saving.register_keras_serializable(package="dni_lesson")
-class ZeroPredictor(keras.layers.Layer):
-    """Predicts that every gradient is zero: the control of every DNI.
-
-    `SyntheticGradient(ZeroPredictor())` lets no gradient through, so that only
-    the module above the last boundary learns. It sends zeros rather than
-    nothing at all because optimizers complain of variables without a gradient.
-
-    Input shape:
-        Any.
-
-    Output shape:
-        The input's.
-    """
-
-    def call(self, inputs):
-        return ops.zeros_like(inputs)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape

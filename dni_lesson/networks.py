@@ -1,16 +1,17 @@
-"""The MLP of the course, under four training rules."""
+"""The MLP of the course, under five training rules."""
 
-from dni_lesson.checks import check_choice, check_int, check_widths
-from dni_lesson.interfaces import (
-    SyntheticGradient,
+from dni_lesson.checks import check_choice, check_int, check_predictor
+from dni_lesson.interfaces import SyntheticGradient
+from dni_lesson.model import DecoupledModel
+from dni_lesson.predictors import (
+    SoftmaxPredictor,
     ZeroPredictor,
     linear_predictor,
 )
-from dni_lesson.model import DecoupledModel
 
 import keras
 
-RULES = ("backprop", "dni", "cdni", "no_bprop")
+RULES = ("backprop", "dni", "cdni", "greedy", "no_bprop")
 
 
 def check_rule(name, value):
@@ -30,9 +31,9 @@ def mlp(
     input_dim=784,
     num_classes=10,
     seed=0,
-    predictor_units=(),
+    predictor="linear",
 ):
-    """Returns the course's MLP, ready to compile, with one of four rules.
+    """Returns the course's MLP, ready to compile, with one of five rules.
 
     Every hidden layer is Dense, BatchNorm, ReLU and is a module of its own; so
     is the output layer, which returns logits. The rule says what crosses the
@@ -41,6 +42,8 @@ def mlp(
     - `"backprop"`: the true gradient;
     - `"dni"`: a gradient predicted from the activations `h`;
     - `"cdni"`: a gradient predicted from `h` and the label;
+    - `"greedy"`: nothing from above; each hidden layer learns by the
+      cross-entropy of a linear classifier of its own;
     - `"no_bprop"`: nothing, so that only the output layer learns.
 
     With one `seed` all rules start from the same weights.
@@ -50,14 +53,17 @@ def mlp(
             counts them: 3 means two hidden layers and the output layer.
             Default `4`.
         units: Integer >= 1, the width of each hidden layer. Default `256`.
-        rule: `"backprop"`, `"dni"`, `"cdni"` or `"no_bprop"`. Default `"cdni"`.
+        rule: `"backprop"`, `"dni"`, `"cdni"`, `"greedy"` or `"no_bprop"`.
+            Default `"cdni"`.
         input_dim: Integer >= 1, the number of input features. Default `784`.
         num_classes: Integer >= 2, the number of classes. Default `10`.
         seed: Integer >= 0, of the initial weights. The order of the examples
             in `fit` follows `keras.utils.set_random_seed`. Default `0`.
-        predictor_units: Tuple of integers >= 1, the widths of the predictor's
-            hidden layers (Dense, BatchNorm, ReLU). Empty for a linear
-            predictor; `(1024, 1024)` is the paper's for DNI. Default `()`.
+        predictor: What predicts the gradients of `"dni"` and `"cdni"`:
+            `"linear"`; `"softmax"`, a `SoftmaxPredictor`, which needs the label
+            and so the rule `"cdni"`; or a tuple of integers >= 1, the widths of
+            a predictor's hidden layers (Dense, BatchNorm, ReLU), of which
+            `(1024, 1024)` is the paper's for DNI. Default `"linear"`.
 
     Returns:
         A `DecoupledModel` with `depth` modules. Input `(batch, input_dim)`
@@ -76,6 +82,8 @@ def mlp(
 
     - Jaderberg et al., [arXiv 1608.05343](https://arxiv.org/abs/1608.05343),
       supplement: the network and its predictors.
+    - Belilovsky et al., [arXiv 1901.08164](https://arxiv.org/abs/1901.08164),
+      for `"greedy"`.
     """
     # A seed is followed by 1000 that belong to it, two for each layer.
     depth = check_int("depth", depth, at_least=2, at_most=500)
@@ -84,7 +92,13 @@ def mlp(
     input_dim = check_int("input_dim", input_dim, at_least=1)
     num_classes = check_int("num_classes", num_classes, at_least=2)
     seed = check_int("seed", seed, at_least=0)
-    predictor_units = check_widths("predictor_units", predictor_units)
+    predictor = check_predictor("predictor", predictor)
+    if rule == "dni" and predictor == "softmax":
+        raise ValueError(
+            "`predictor`. Expected 'linear' or a tuple of widths with "
+            "rule='dni': 'softmax' needs the label, as rule='cdni' gives it. "
+            "Received: predictor='softmax'"
+        )
 
     # Every random initialiser has a seed of its own, the same for all rules.
     seeds = iter(range(1000 * seed, 1000 * (seed + 1)))
@@ -101,7 +115,7 @@ def mlp(
             rule,
             units,
             num_classes,
-            predictor_units,
+            predictor,
             1000 * next(seeds),
             f"interface_{k}",
         )
@@ -161,15 +175,20 @@ def _output_module(inputs, num_classes, seed, name):
     return keras.Sequential([keras.Input((inputs,)), logits], name=name)
 
 
-def _interface(rule, units, num_classes, predictor_units, seed, name):
+def _interface(rule, units, num_classes, predictor, seed, name):
     if rule == "backprop":
         return None
     if rule == "no_bprop":
         return SyntheticGradient(ZeroPredictor(), name=name)
-    classes = num_classes if rule == "cdni" else None
-    predictor = None
-    if predictor_units:
-        predictor = hidden_predictor(
-            units, predictor_units, extra_inputs=classes or 0, seed=seed
+    classes = None if rule == "dni" else num_classes
+    if rule == "greedy":
+        layer = SoftmaxPredictor(num_classes, tied=True, seed=seed)
+    elif predictor == "softmax":
+        layer = SoftmaxPredictor(num_classes, seed=seed)
+    elif predictor == "linear":
+        layer = None  # A `SyntheticGradient` makes it.
+    else:
+        layer = hidden_predictor(
+            units, predictor, extra_inputs=classes or 0, seed=seed
         )
-    return SyntheticGradient(predictor, num_classes=classes, name=name)
+    return SyntheticGradient(layer, num_classes=classes, name=name)

@@ -5,7 +5,7 @@ from dni_lesson.checks import (
     check_int,
     check_not_negative,
     check_positive,
-    check_widths,
+    check_predictor,
 )
 
 import numpy as np
@@ -18,7 +18,7 @@ def test_numbers_become_those_of_python():
         (lambda value: check_positive("n", value), np.float32(0.5)),
         (lambda value: check_not_negative("n", value), np.int16(7)),
         (lambda value: check_bool("n", value), np.bool_(True)),
-        (lambda value: check_widths("n", value)[0], [np.uint8(7)]),
+        (lambda value: check_predictor("n", value)[0], [np.uint8(7)]),
     ):
         value = check(given)
         assert type(value) in (bool, int, float)

@@ -21,7 +21,7 @@ def test_a_linear_predictor_costs_its_forward_pass_and_its_weights():
 
 
 def test_a_hidden_predictor_also_pushes_gradients_back_between_its_layers():
-    model = dni.mlp(depth=2, rule="dni", predictor_units=(1024, 1024))
+    model = dni.mlp(depth=2, rule="dni", predictor=(1024, 1024))
     backprop = step_macs(dni.mlp(depth=2, rule="backprop"))
     into, between, out = 256 * 1024, 1024 * 1024, 1024 * 256
     predictor = 2 * (into + between + out) + between + out

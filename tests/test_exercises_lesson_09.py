@@ -30,7 +30,7 @@ def panel(epochs=5, depth=3, seconds=0.1, state="finished", **accuracies):
         epochs=epochs,
         depth=depth,
         units=256,
-        predictor_units=(),
+        predictor="linear",
     )
     return SimpleNamespace(
         settings=settings,

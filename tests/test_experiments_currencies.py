@@ -144,7 +144,7 @@ def test_a_power_law_is_met_between_the_measured_probabilities():
 
 
 def test_counts_of_the_course_network_are_those_counted_by_hand():
-    counts = count(0.2, 4, 256, (), workers=4)
+    counts = count(0.2, 4, 256, "linear", workers=4)
     # 802,304 for backprop; cDNI in one call 1,210,880; a call for each layer,
     # all four, 2,279,424.
     assert counts.per_iteration == 802304 / (0.2 * 2279424)
@@ -159,20 +159,20 @@ def test_counts_of_the_course_network_are_those_counted_by_hand():
 
 
 def test_at_p_0_117_the_count_per_iteration_says_three():
-    assert count(0.117, 4, 256, (), 4).per_iteration == pytest.approx(
+    assert count(0.117, 4, 256, "linear", 4).per_iteration == pytest.approx(
         3, rel=0.01
     )
 
 
 def test_only_the_count_per_iteration_depends_on_p():
-    often, rarely = (count(p, 5, 64, (), 3) for p in (0.5, 0.1))
+    often, rarely = (count(p, 5, 64, "linear", 3) for p in (0.5, 0.1))
     assert rarely.per_iteration == pytest.approx(5 * often.per_iteration)
     assert rarely[1:] == often[1:]
 
 
 def test_deep_and_wide_networks_allow_three_with_enough_workers():
-    assert count(0.2, 8, 1024, (), 2).most < 2
-    assert count(0.2, 12, 1024, (), 12).workers <= 7
+    assert count(0.2, 8, 1024, "linear", 2).most < 2
+    assert count(0.2, 12, 1024, "linear", 12).workers <= 7
 
 
 def test_a_large_predictor_leaves_nothing_to_gain():

@@ -1,7 +1,6 @@
 """The picture of the README and the run behind it, on tiny data."""
 
 from dni_lesson.experiments import picture as result
-from dni_lesson.networks import RULES
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import pytest
 @pytest.fixture
 def frames():
     grid = pd.MultiIndex.from_product(
-        [RULES, (0, 1), (1, 2, 3)], names=["rule", "seed", "epoch"]
+        [result.RULES, (0, 1), (1, 2, 3)], names=["rule", "seed", "epoch"]
     )
     accuracy = grid.to_frame(index=False)
     accuracy["accuracy"] = 0.9 + 0.02 * accuracy["seed"]
@@ -52,7 +51,7 @@ def test_measure_returns_every_rule_seed_and_epoch():
         ((x, y), (x[:100], y[:100])), seeds=(0,), epochs=2, **architecture
     )
     counts = accuracy.groupby("rule")["epoch"].apply(list)
-    assert counts.to_dict() == {rule: [1, 2] for rule in RULES}
+    assert counts.to_dict() == {rule: [1, 2] for rule in result.RULES}
     # Backprop has no interfaces, that of no_bprop, zero, no direction.
     assert set(agreement["rule"]) == {"dni", "cdni"}
     assert sorted(agreement["boundary"].unique()) == [1, 2]

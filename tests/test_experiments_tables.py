@@ -51,13 +51,13 @@ def test_a_run_with_hidden_predictors_is_made_once(tmp_path, monkeypatch):
         accuracy, "train", lambda data, *run: trained.append(run) or 1.5
     )
     options = ["--rules", "dni", "--depths", "3", "--seeds", "0"]
-    for units in (["32"], ["32"], ["32", "32"], []):
-        monkeypatch.setattr(
-            sys, "argv", ["", *options, "--predictor-units", *units]
-        )
+    for predictor in (["32"], ["32"], ["32-32"], ["softmax"], []):
+        named = ["--predictor", *predictor] if predictor else []
+        monkeypatch.setattr(sys, "argv", ["", *options, *named])
         accuracy.main()
-    assert [row["predictor_units"] for row in table.rows] == ["32", "32-32", ""]
-    assert len(trained) == 3
+    made = [row["predictor"] for row in table.rows]
+    assert made == ["32", "32-32", "softmax", "linear"]
+    assert len(trained) == 4
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_mixed_float16_learns_what_float32_learns():
 
 def test_a_saved_model_predicts_and_trains_on_identically(tmp_path):
     x, y = helpers.toy_data()
-    model = compiled(small(predictor_units=(5,)))
+    model = compiled(small(predictor=(5,)))
     model.fit(x, y, verbose=0)
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")

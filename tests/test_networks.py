@@ -35,7 +35,7 @@ def test_mlp_is_as_documented():
 
 
 def test_hidden_predictors_have_the_widths_asked_for():
-    model = mlp("dni", predictor_units=(5, 4))
+    model = mlp("dni", predictor=(5, 4))
     widths = [
         layer.units
         for layer in model.interfaces[0].predictor.layers
@@ -56,8 +56,8 @@ def test_hidden_predictors_have_the_widths_asked_for():
         ("num_classes", 1),
         ("seed", -1),
         ("seed", None),
-        ("predictor_units", (0,)),
-        ("predictor_units", 1024),
+        ("predictor", (0,)),
+        ("predictor", 1024),
     ],
 )
 def test_mlp_names_the_argument_that_is_wrong(argument, value):

@@ -26,7 +26,7 @@ def test_map_and_bound_are_those_of_the_formulas():
     figure, _ = speedup(**SHAPE)
     gains, bounds = cells(figure)
     for index, workers in enumerate((2, 3, 4)):
-        costs = split(4, 256, (), 5, workers)
+        costs = split(4, 256, "linear", 5, workers)
         bound = max_speedup(*costs)
         assert bounds[index] == pytest.approx(bound, rel=0.06)
         for column, delay in enumerate(DELAYS):
@@ -37,7 +37,7 @@ def test_map_and_bound_are_those_of_the_formulas():
 
 def test_words_say_the_corners_and_the_bound():
     _, words = speedup(**SHAPE)
-    costs = [split(4, 256, (), 5, workers) for workers in (2, 3, 4)]
+    costs = [split(4, 256, "linear", 5, workers) for workers in (2, 3, 4)]
     bound = max(max_speedup(*one) for one in costs)
     assert f"at any link delay: {bound:.2f} times" in words
     assert "3 times as fast as locked backprop: from" in words

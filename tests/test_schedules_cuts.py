@@ -91,18 +91,18 @@ def total(costs):
     return sum(map(sum, costs))
 
 
-@pytest.mark.parametrize("hidden", [(), (1024, 1024)])
-def test_costs_of_a_split_are_those_of_the_real_network(hidden):
-    costs = split(4, 256, hidden, step_ms=1.0, workers=4)
+@pytest.mark.parametrize("predictor", ["linear", "softmax", (1024, 1024)])
+def test_costs_of_a_split_are_those_of_the_real_network(predictor):
+    costs = split(4, 256, predictor, step_ms=1.0, workers=4)
     forward, backward, _ = costs
     backprop = step_macs(mlp(rule="backprop"))
-    decoupled = step_macs(mlp(rule="cdni", predictor_units=hidden))
+    decoupled = step_macs(mlp(rule="cdni", predictor=predictor))
     assert total(costs) == pytest.approx(decoupled / backprop)
     assert sum(forward + backward) == pytest.approx(1.0)
 
 
 def test_the_first_layer_needs_no_gradient_of_its_input():
-    forward, backward, _ = split(4, 256, (), step_ms=802.304, workers=4)
+    forward, backward, _ = split(4, 256, "linear", step_ms=802.304, workers=4)
     assert forward[0] == backward[0] == pytest.approx(200.704)
     assert backward[1] == pytest.approx(2 * forward[1])
 
@@ -115,6 +115,6 @@ def test_the_slowest_worker_is_as_fast_as_can_be():
 
 
 def test_only_boundaries_have_predictors():
-    *_, predictor = split(6, 64, (), 1.0, workers=3)
+    *_, predictor = split(6, 64, "linear", 1.0, workers=3)
     assert all(predictor[:-1]) and predictor[-1] == 0
     assert split(6, 64, None, 1.0, workers=3)[2] == [0, 0, 0]

@@ -118,7 +118,7 @@ def test_other_rules_do_what_fit_does(rule):
 
 
 def test_predictors_with_hidden_layers_do_what_fit_does():
-    nets = [dni.mlp(3, 8, "dni", 6, 3, predictor_units=(5,)) for _ in range(2)]
+    nets = [dni.mlp(3, 8, "dni", 6, 3, predictor=(5,)) for _ in range(2)]
     for net in nets:
         net.compile("adam", helpers.crossentropy(), jit_compile=False)
     synchronous(nets[0])

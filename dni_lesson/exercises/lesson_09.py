@@ -54,9 +54,7 @@ def _judge_link(answer):
     settings, rows = panel.settings, panel.history["backprop"]
     step_ms = 1000 * rows["seconds"][-1] / rows["step"][-1]
     workers = settings.depth
-    costs = split(
-        workers, settings.units, settings.predictor_units, step_ms, workers
-    )
+    costs = split(workers, settings.units, settings.predictor, step_ms, workers)
     locked = step_ms + 2 * (workers - 1) * _LINK_MS
     decoupled = max(map(sum, zip(*costs, strict=True)))
     backprop = _steps_to(panel, "backprop", 0.94) * locked / 1000

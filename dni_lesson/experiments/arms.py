@@ -27,9 +27,9 @@ import tensorflow as tf
 
 
 @functools.cache
-def course_network(rule, predictor_units=()):
+def course_network(rule, predictor="linear"):
     """Returns the maker of the course's MLP, see `new_network`."""
-    return functools.partial(mlp, rule=rule, predictor_units=predictor_units)
+    return functools.partial(mlp, rule=rule, predictor=predictor)
 
 
 def new_network(make, depth, units, seed, input_shape):
@@ -334,7 +334,7 @@ def make_arm(name, experiment, group, models=None, input_shape=None):
     check_choice("arms", name, {**ARMS, **models})
     recipe = Recipe("a rule of your own") if name in models else ARMS[name]
     make = models.get(name)
-    make = make or course_network(recipe.rule, recipe.predictor_units)
+    make = make or course_network(recipe.rule, recipe.predictor)
     model = new_network(make, group.depth, group.units, group.seed, input_shape)
     rate = experiment.learning_rate
     p = group.p if recipe.by_chance else 1.0

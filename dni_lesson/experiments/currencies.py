@@ -244,23 +244,23 @@ class Counts(NamedTuple):
     delay: float | None
 
 
-def count(p, depth, units, predictor_units, workers):
+def count(p, depth, units, predictor, workers):
     """Returns the `Counts` of the course's MLP with cDNI.
 
     Args:
         p: Float in (0, 1].
         depth: Integer >= 2, weight layers.
         units: Integer >= 1, the width of the hidden layers.
-        predictor_units: Tuple of integers, the predictor's hidden layers.
+        predictor: What predicts gradients, as for `mlp`.
         workers: Integer >= 1.
 
     Example:
 
     >>> from dni_lesson.experiments import count
-    >>> round(count(0.2, 4, 256, (), workers=4).most, 2)
+    >>> round(count(0.2, 4, 256, "linear", workers=4).most, 2)
     1.49
     """
-    backprop, one_call, calls, costs = _macs(depth, units, predictor_units)
+    backprop, one_call, calls, costs = _macs(depth, units, predictor)
     parts = join(best_cut(*costs, workers), *costs)
     has_links = len(parts[0]) > 1
     return Counts(
@@ -274,9 +274,8 @@ def count(p, depth, units, predictor_units, workers):
 
 
 @functools.lru_cache
-def _macs(depth, units, predictor_units):
-    options = {"predictor_units": predictor_units}
-    model = mlp(depth, units, "cdni", **options)
+def _macs(depth, units, predictor):
+    model = mlp(depth, units, "cdni", predictor=predictor)
     calls = sum(layer_macs(model, k) for k in range(depth))
     backprop = step_macs(mlp(depth, units, "backprop"))
     return backprop, step_macs(model), calls, module_macs(model)

@@ -18,7 +18,7 @@ class Recipe(NamedTuple):
             `"placed"`, every layer on a device of its own.
         by_chance: Boolean, whether a call is made only with the probability
             `p` of its group.
-        predictor_units: Tuple of integers, see `mlp`.
+        predictor: What predicts gradients, see `mlp`.
         logged: Boolean, whether bookkeeping is part of the step.
     """
 
@@ -26,7 +26,7 @@ class Recipe(NamedTuple):
     rule: str = "backprop"
     updates: str = "whole"
     by_chance: bool = False
-    predictor_units: tuple = ()
+    predictor: str | tuple = "linear"
     logged: bool = False
 
 
@@ -36,13 +36,19 @@ ARMS = {
         "synthetic gradients from activations and label, linear predictor",
         "cdni",
     ),
+    "cdni-softmax": Recipe(
+        "the same, softmax predictor", "cdni", predictor="softmax"
+    ),
+    "greedy": Recipe(
+        "control: each layer learns by a loss of its own", "greedy"
+    ),
     "dni": Recipe(
         "synthetic gradients from activations alone, linear predictor", "dni"
     ),
     "dni-2x1024": Recipe(
         "the same with two hidden layers of 1024, as in the paper",
         "dni",
-        predictor_units=(1024, 1024),
+        predictor=(1024, 1024),
     ),
     "no_bprop": Recipe("control: no gradient crosses a boundary", "no_bprop"),
     "stale": Recipe(
@@ -232,6 +238,8 @@ PRESETS = {
         arms=(
             "backprop",
             "cdni",
+            "cdni-softmax",
+            "greedy",
             "dni",
             "dni-2x1024",
             "no_bprop",

@@ -13,7 +13,7 @@ import itertools
 from dni_lesson.data import load_digits
 from dni_lesson.experiments.files import check_file
 from dni_lesson.monitors import GradientMonitor
-from dni_lesson.networks import RULES, mlp
+from dni_lesson.networks import mlp
 from dni_lesson.plots import looks
 from dni_lesson.plots.style import INK, boundary_shades
 from dni_lesson.updates import crossentropy
@@ -25,6 +25,7 @@ import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+RULES = ("backprop", "dni", "cdni", "no_bprop")
 SEEDS = (0, 1, 2)
 EPOCHS = 20
 

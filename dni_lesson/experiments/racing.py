@@ -42,7 +42,8 @@ class Settings(NamedTuple):
     Attributes:
         depth: Integer, the number of weight layers.
         units: Integer, the width of the hidden layers.
-        predictor_units: Tuple of integers, of the hidden layers of predictors.
+        predictor: What predicts gradients. `"softmax"` needs the label: the
+            rule `"dni"` has a linear one then.
         update_probability: Float in (0, 1], with which each module is updated
             at an iteration. The rules without synthetic gradients update all
             modules together: theirs are locked.
@@ -58,7 +59,7 @@ class Settings(NamedTuple):
 
     depth: int = 4
     units: int = 128
-    predictor_units: tuple[int, ...] = ()
+    predictor: str | tuple[int, ...] = "linear"
     update_probability: float = 1.0
     learning_rate: float = 1e-3
     batch_size: int = 100
@@ -70,7 +71,9 @@ class Settings(NamedTuple):
     def network(self, rule):
         """Returns a rule's network as arguments of `new_network`."""
         make = self.models.get(rule)
-        make = make or course_network(rule, self.predictor_units)
+        unlabelled = rule == "dni" and self.predictor == "softmax"
+        predictor = "linear" if unlabelled else self.predictor
+        make = make or course_network(rule, predictor)
         return make, self.depth, self.units
 
     def boundaries(self, rule):

@@ -12,7 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 _PREDICTORS = {
-    "linear": (),
+    "linear": "linear",
+    "softmax": "softmax",
     "1 x 256": (256,),
     "1 x 1024": (1024,),
     "2 x 1024": (1024, 1024),

@@ -35,7 +35,7 @@ _SECONDS_BETWEEN_WORDS = 1.0  # A reader cannot follow ten sentences a second.
 
 
 class RacePanel(Panel):
-    """Trains up to four rules side by side and shows how they learn.
+    """Trains rules side by side and shows how they learn.
 
     Training happens in a thread of its own, so that the panel answers while it
     lasts; one race at a time, and a new panel ends the race of an older one.
@@ -328,10 +328,14 @@ def fields(initial):
     return {
         "depth": slider("depth", 2, 6, initial.depth),
         "units": dropdown("units", (32, 64, 128, 256), initial.units),
-        "predictor_units": dropdown(
+        "predictor": dropdown(
             "predictors",
-            {"linear": (), "128 hidden units": (128,)},
-            initial.predictor_units,
+            {
+                "linear": "linear",
+                "softmax (cDNI)": "softmax",
+                "128 hidden units": (128,),
+            },
+            initial.predictor,
         ),
         "update_probability": dropdown(
             "update probability",

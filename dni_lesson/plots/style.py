@@ -42,6 +42,8 @@ _TRUE, _SYNTHETIC, _DNI = COLORS["true"], COLORS["synthetic"], "#E69F00"
 LOOKS = {
     "backprop": Look("backprop", _TRUE, "-"),
     "cdni": Look("cDNI", _SYNTHETIC, "-"),
+    "cdni-softmax": Look("cDNI, softmax", "#CC79A7", "-"),
+    "greedy": Look("greedy", "#56B4E9", "--"),
     "dni": Look("DNI", _DNI, "-."),
     "dni-2x1024": Look("DNI, 2 x 1024", _DNI, ":"),
     "no_bprop": Look("no_bprop", "#999999", ":"),

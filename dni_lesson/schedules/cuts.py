@@ -115,7 +115,7 @@ def join(cut, forward, backward, predictor):
     )
 
 
-def split(layers, units, predictor_units, step_ms, workers):
+def split(layers, units, predictor, step_ms, workers):
     """Returns what each worker of the best cut of an MLP costs, in ms.
 
     Time is taken to be proportional to multiply-accumulates, counted as in
@@ -124,8 +124,8 @@ def split(layers, units, predictor_units, step_ms, workers):
     Args:
         layers: Integer >= 2, the weight layers of an MLP for MNIST.
         units: Integer >= 1, the width of its hidden layers.
-        predictor_units: Tuple of integers, the hidden layers of predictors; or
-            `None` if they cost nothing. They see the label.
+        predictor: What predicts gradients, from activations and label, as for
+            `mlp`; or `None` if it costs nothing.
         step_ms: Float > 0, how long one worker needs for a mini-batch of
             backprop, in ms.
         workers: Integer in [2, layers]: each gets a run of layers, and all but
@@ -139,21 +139,25 @@ def split(layers, units, predictor_units, step_ms, workers):
     forward = [a * b for a, b in itertools.pairwise(sizes)]
     # Nobody needs the gradient of the input.
     backward = [forward[0], *[2 * macs for macs in forward[1:]]]
-    predictor = [_predictor_macs(units, predictor_units)] * (layers - 1) + [0]
-    costs = forward, backward, predictor
+    predicting = [_predictor_macs(units, predictor)] * (layers - 1) + [0]
+    costs = forward, backward, predicting
     ms = step_ms / (sum(forward) + sum(backward))
     cut = best_cut(*costs, workers, exactly=True)
     return tuple([ms * macs for macs in part] for part in join(cut, *costs))
 
 
-def _predictor_macs(units, hidden):
+def _predictor_macs(units, predictor):
     """Returns the multiply-accumulates of a prediction and its training.
 
     They are those of the forward pass, of the gradient of the weights, and of
-    the gradient of every layer's input but the first.
+    the gradient of every layer's input but the first. A softmax predictor
+    needs no gradient of an input.
     """
-    if hidden is None:
+    if predictor is None:
         return 0
+    if predictor == "softmax":
+        return 4 * units * _CLASSES
+    hidden = () if predictor == "linear" else predictor
     sizes = [units + _CLASSES, *hidden, units]
     weights = [a * b for a, b in itertools.pairwise(sizes)]
     return 2 * sum(weights) + sum(weights[1:])
