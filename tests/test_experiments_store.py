@@ -232,3 +232,24 @@ def test_a_table_has_what_another_program_added(path):
     store(path).add(ROWS)
     table = mine.table()
     pd.testing.assert_frame_equal(table, pd.read_csv(path))
+
+
+LATER = {**COLUMNS, "worth": Column(float, later=True)}
+
+
+def test_a_file_from_before_a_column_is_read_and_added_to(path):
+    store(path).add(ROWS[:2])
+    now = Store(path, LATER, ["name", "kind", "number"])
+    assert [one["worth"] for one in now.rows] == [None, None]
+    now.add([row(5, worth=1.5)])
+    assert [one["worth"] for one in now.rows] == [None, None, 1.5]
+    rest = [{k: one[k] for k in COLUMNS} for one in now.rows[:2]]
+    assert rest == [now.as_read(one) for one in ROWS[:2]]
+
+
+def test_a_row_of_before_among_those_of_now_is_damage(path):
+    now = Store(path, LATER, ["name", "kind", "number"])
+    now.add([row(5, worth=1.5)])
+    path.write_text(path.read_text() + "x,a,6,0.1,\n")
+    with pytest.raises(ResultsError, match="5 fields instead of 6"):
+        now.rows

@@ -40,7 +40,9 @@ def test_what_is_stored_is_read(name):
     table = importlib.import_module(name).RESULTS
     frame = pd.read_csv(table.path)
     assert table.path == REPOSITORY / f"data/results/{name}.csv"
-    assert list(table.columns) == list(frame) and len(table.rows) == len(frame)
+    wanted = [name for name, one in table.columns.items() if not one.later]
+    assert list(frame) in (wanted, list(table.columns))
+    assert len(table.rows) == len(frame)
 
 
 def test_a_run_with_hidden_predictors_is_made_once(tmp_path, monkeypatch):

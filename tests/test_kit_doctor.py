@@ -49,6 +49,7 @@ def test_on_this_machine_all_lessons_can_run():
         "TensorFlow",
         "Keras",
         "Device",
+        "Cores",
         "Widgets",
         "Kernel",
         "MNIST-5k",
@@ -167,6 +168,21 @@ def test_the_driver_is_asked_for_gpus(tmp_path, monkeypatch, program, names):
 
 def test_the_threads_asked_for_are_named():
     assert "3 threads" in find_device(threads=3).found
+
+
+def test_what_workers_at_once_are_worth_is_said():
+    (finding,) = doctor.check_cores(lambda: 1.3)
+    assert finding.found.startswith("2 workers at once are worth 1.3 on this")
+    assert finding.found.endswith("takes 1.54 times as long")
+
+
+def test_cores_that_cannot_be_measured_block_nothing():
+    def broken():
+        raise RuntimeError("no tf")
+
+    (finding,) = doctor.check_cores(broken)
+    assert "not measured: no tf" in finding.found
+    assert not finding.remedy and not finding.blocks
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ told from the others there. `peak_mib` runs this file as a program.
 """
 
 import functools
+import math
 import os
 import pathlib
 import platform
@@ -24,7 +25,13 @@ ENVIRONMENT = {
     "tensorflow": Column(),
     "keras": Column(),
     "commit": Column(),
+    "cores_worth": Column(float, later=True),
 }
+# What tells machines apart. The others differ between rows of one machine: code
+# goes on, and no two measurements are the same.
+SAME_MACHINE = [
+    name for name in ENVIRONMENT if name not in ("commit", "cores_worth")
+]
 
 
 def environment(device="GPU"):
@@ -33,12 +40,17 @@ def environment(device="GPU"):
     Keys: `device_name` (`"CPU"`, or the names of the GPUs if they were used),
     `cpu` (model), `cores`, `threads` (of TensorFlow, within an operation),
     `python`, `tensorflow`, `keras`, `commit` (of this repository, `"-"` if
-    unknown; `+` marks changes that are not committed).
+    unknown; `+` marks changes that are not committed), `cores_worth` (how many
+    workers' work two workers do at once, each with a thread of its own; `None`
+    if that could not be measured).
     """
     # Here, as a table's columns are read where neither is needed.
+    from dni_lesson.workers.sharing import measured_alone
+
     import keras
     import tensorflow as tf
 
+    worth = measured_alone()
     gpus = tf.config.list_physical_devices("GPU") if device == "GPU" else []
     names = [
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
@@ -55,6 +67,7 @@ def environment(device="GPU"):
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "commit": _commit(),
+        "cores_worth": None if math.isnan(worth) else round(worth, 2),
     }
 
 

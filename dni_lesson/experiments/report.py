@@ -13,7 +13,7 @@ from dni_lesson.experiments.currencies import (
 )
 from dni_lesson.experiments.experiment import ARMS
 from dni_lesson.experiments.files import REPORTS, check_file
-from dni_lesson.experiments.machine import ENVIRONMENT
+from dni_lesson.experiments.machine import SAME_MACHINE
 from dni_lesson.experiments.results import SETTINGS
 from dni_lesson.plots import (
     plot_chain,
@@ -37,11 +37,7 @@ NOTE = (
 )
 CHAIN_P = 0.2  # The probability of the public notebook.
 # Rows are compared with each other only if they share all of these.
-_SHARED = [
-    name
-    for name in (*SETTINGS, *ENVIRONMENT)
-    if name not in (*GROUPED, "commit")
-]
+_SHARED = [name for name in (*SETTINGS, *SAME_MACHINE) if name not in GROUPED]
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title}</title><style>

@@ -14,7 +14,7 @@ from dni_lesson.experiments.experiment import (
     Experiment,
     Group,
 )
-from dni_lesson.experiments.machine import ENVIRONMENT
+from dni_lesson.experiments.machine import ENVIRONMENT, SAME_MACHINE
 from dni_lesson.experiments.store import Column, Store
 
 _ABOVE_ZERO = math.ulp(0.0)
@@ -55,8 +55,7 @@ COLUMNS = {
 }
 # Runs that the report would not compare are different runs; it would compare
 # those of two commits.
-CELL = ["arm", *Group._fields, *SETTINGS, *ENVIRONMENT]
-CELL.remove("commit")
+CELL = ["arm", *Group._fields, *SETTINGS, *SAME_MACHINE]
 _cell = operator.itemgetter(*CELL)
 
 
@@ -115,8 +114,8 @@ class Results(Store):
             machine: Dict, from `environment`: what ran on another machine, or
                 with another TensorFlow, is not done.
         """
-        wanted = {**group._asdict(), **experiment.settings(), **machine}
-        del wanted["commit"]
+        wanted = {**group._asdict(), **experiment.settings()}
+        wanted |= {name: machine[name] for name in SAME_MACHINE}
         wanted = self.as_read(wanted).items()
         there = collections.defaultdict(list)
         for row in self.rows:

@@ -36,6 +36,8 @@ class Column:
         choices: Collection of the strings there are, `None` for any.
         optional: Boolean, whether a field may be empty. It is read as `None`,
             or as an empty string where strings stand.
+        later: Boolean, whether files from before lack it. It is then optional
+            and one of the last columns. Default `False`.
     """
 
     kind: type = str
@@ -43,6 +45,7 @@ class Column:
     most: float = sys.float_info.max
     choices: tuple | None = None
     optional: bool = False
+    later: bool = False
 
     def __str__(self):
         """What it holds, as a message says it."""
@@ -55,7 +58,7 @@ class Column:
     def value(self, value):
         """Returns a value as its field will be read, or raises `ValueError`."""
         text = "" if value is None else str(value)
-        if not text and self.optional:
+        if not text and (self.optional or self.later):
             return "" if self.kind is str else None
         value = self.kind(text)
         if self.choices is not None:
@@ -74,7 +77,8 @@ class Store:
 
     A row is added as a whole or not at all, whatever interrupts: the file is
     written beside itself and takes its own place in one move. What is there
-    stays as it is, byte by byte. Processes that add at the same time wait for
+    stays as it is, byte by byte, but for empty fields in columns that came
+    later. Processes that add at the same time wait for
     one another. Their lock is `filelock`'s: the operating system takes it away
     from a process that is killed, which a file that only exists would outlive.
     The lock's own file, hidden beside the rows, stays and is empty.
@@ -135,13 +139,19 @@ class Store:
         whose key is there by now are not added.
 
         Args:
-            rows: List of dicts with a value for each column.
+            rows: List of dicts with a value for each column; those that came
+                later may be left out.
 
         Raises:
             ResultsError: If the file is damaged by now. It is left as it is.
         """
         rows = [
-            self.as_read({name: row[name] for name in self.columns})
+            self.as_read(
+                {
+                    name: row.get(name) if column.later else row[name]
+                    for name, column in self.columns.items()
+                }
+            )
             for row in rows
         ]
         target = pathlib.Path(os.path.realpath(self.path))
@@ -153,7 +163,7 @@ class Store:
             self.check_rows(there + new)
             if new:
                 lines = [_line(row.values()) for row in new]
-                text = text or _line(self.columns)
+                text = self._with_all_columns(text) or _line(self.columns)
                 _replace(target, text + "".join(lines))
 
     def new_rows(self, there, rows):
@@ -185,9 +195,10 @@ class Store:
             raise self.damage(f"no text: {error}") from None
         text, half = self._without_half_a_line(text)
         rows, lines = [], {}
-        for number, line in enumerate(text.split("\n")[1:], 2):
+        head, *rest = text.split("\n")
+        for number, line in enumerate(rest, 2):
             if line.strip():
-                row = self._row(line, number)
+                row = self._row(line, number, _width(head))
                 first = lines.setdefault(self._key_of(row), number)
                 if first != number:
                     raise self.damage(f"lines {first} and {number} of one run")
@@ -212,7 +223,7 @@ class Store:
         if not whole and wanted.startswith(half.removeprefix("\ufeff")):
             return "", half
         names = next(csv.reader([head.removeprefix("\ufeff")]), [])
-        if names != list(self.columns):
+        if names not in (list(self.columns), self._from_before()):
             lacks = [name for name in self.columns if name not in names]
             extra = [name for name in names if name not in self.columns]
             raise self.damage(
@@ -221,16 +232,29 @@ class Store:
             )
         return whole, half
 
-    def _row(self, line, number):
+    def _from_before(self):
+        """Returns the names of the columns that every file has."""
+        return [name for name, one in self.columns.items() if not one.later]
+
+    def _with_all_columns(self, text):
+        """Returns whole lines with empty fields in columns that came later."""
+        head, *rows = text.split("\n")
+        lacking = list(self.columns)[_width(head) :]
+        if not text or not lacking:
+            return text
+        rows = [row and row + "," * len(lacking) for row in rows]
+        return "\n".join([",".join([head, *lacking]), *rows])
+
+    def _row(self, line, number, width):
         try:
             (fields,) = csv.reader([line], strict=True)
         except (csv.Error, ValueError) as error:
             raise self.damage(f"{error} in line {number}") from None
-        if len(fields) != len(self.columns):
+        if len(fields) != width:
             raise self.damage(
-                f"{len(fields)} fields instead of {len(self.columns)} in line "
-                f"{number}"
+                f"{len(fields)} fields instead of {width} in line {number}"
             )
+        fields += [""] * (len(self.columns) - width)
         row = dict(zip(self.columns, fields, strict=True))
         for name, text in row.items():
             try:
@@ -241,6 +265,11 @@ class Store:
                     f"{self.columns[name]} should stand"
                 ) from None
         return row
+
+
+def _width(head):
+    """Returns how many columns the first line of a file names."""
+    return len(next(csv.reader([head]), []))
 
 
 def _line(values):

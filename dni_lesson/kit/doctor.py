@@ -26,6 +26,7 @@ INSTALL_AGAIN = f"{sys.executable} -m pip install " + (
     else '"dni_lesson[course]"'
 )
 PROBE_SECONDS, DRIVER_SECONDS = 120, 20
+WORKERS = 2  # of lesson 06
 
 # Its last line of output is a JSON object; TensorFlow may print before it.
 # Keras comes first: if it is broken that shows at once.
@@ -88,9 +89,14 @@ def run_probe():
     Raises:
         RuntimeError: With the last line of the other process's error output.
     """
+    return json.loads(_run(["-c", _PROBE]))
+
+
+def _run(arguments):
+    """Returns the last line that Python prints elsewhere."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE],
+            [sys.executable, *arguments],
             capture_output=True,
             text=True,
             timeout=PROBE_SECONDS,
@@ -100,7 +106,7 @@ def run_probe():
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]
         raise RuntimeError(f"{lines[-1]} (exit code {done.returncode})")
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout.splitlines()[-1]
 
 
 def nvidia_gpus():
@@ -165,6 +171,28 @@ def _to_use_it(facts):
     if not _version("nvidia-cudnn-cu12"):
         return "To use it: make lab GPU=1"
     return "TensorFlow's CUDA libraries are here: is the driver too old?"
+
+
+def measure_cores():
+    """Returns how many workers' work workers do at once, as a float.
+
+    Raises:
+        RuntimeError: As `run_probe`.
+    """
+    return float(_run(["-m", "dni_lesson.workers.sharing", str(WORKERS)]))
+
+
+def check_cores(measure=measure_cores):
+    """Returns the finding on how much workers slow each other."""
+    try:
+        worth = measure()
+    except RuntimeError as error:  # Whose remedy TensorFlow's finding has.
+        return [Finding("Cores", f"not measured: {error}")]
+    found = (
+        f"{WORKERS} workers at once are worth {worth:.1f} on this machine: "
+        f"beside another a call takes {WORKERS / worth:.2f} times as long"
+    )
+    return [Finding("Cores", found)]
 
 
 def check_widgets():
@@ -240,6 +268,7 @@ def examine():
     for name, check in (
         ("Python", check_python),
         ("TensorFlow", check_engine),
+        ("Cores", check_cores),
         ("Widgets", check_widgets),
         ("Kernel", check_kernel),
         ("MNIST-5k", check_digits),
