@@ -24,7 +24,7 @@ _PUBLIC = {
     ],
     "networks": ["mlp"],
     "predictors": ["SoftmaxPredictor", "ZeroPredictor"],
-    "workers": ["fit_async", "worker_devices"],
+    "workers": ["advise", "fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}
 __all__ = sorted(_HOMES)

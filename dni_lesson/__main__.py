@@ -1,4 +1,4 @@
-"""The command line: `python -m dni_lesson lab`, `doctor`, `benchmark`.
+"""The command line: `python -m dni_lesson lab`, `doctor`, `advise` and more.
 
 Each command is imported only when it is asked for, so that `doctor` also runs
 where TensorFlow or JupyterLab is missing.
@@ -28,6 +28,12 @@ def _benchmark(options, rest):
     return command.main(rest)
 
 
+def _advise(options, rest):
+    from dni_lesson.kit import advise
+
+    return advise.main(rest)
+
+
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m dni_lesson",
@@ -48,6 +54,12 @@ def _parser():
         description="Exit code 1 if a lesson could not run, else 0.",
     )
     doctor.set_defaults(run=_doctor, passes_on=False)
+    advise = commands.add_parser(
+        "advise",
+        help="say how fast workers would train a model on this machine",
+        add_help=False,  # It has a parser of its own.
+    )
+    advise.set_defaults(run=_advise, passes_on=True)
     benchmark = commands.add_parser(
         "benchmark",
         help="measure backprop against synthetic gradients",

@@ -19,8 +19,6 @@ def test_one_worker_is_disturbed_by_nobody():
 
 def test_calls_that_wait_for_one_thing_take_as_long_as_they_are_many():
     """A lock that is held all the time is a core that they share."""
-    import threading
-
     lock = threading.Lock()
 
     def call():

@@ -11,6 +11,7 @@ schedule by its name, `partition`, which says which modules go to which worker,
     records = team.run(plan, batches)
 """
 
+from dni_lesson.workers.advising import advise as advise
 from dni_lesson.workers.batches import Batches as Batches
 from dni_lesson.workers.devices import worker_devices as worker_devices
 from dni_lesson.workers.fit import fit_async as fit_async

@@ -1,10 +1,10 @@
 """How many cores the cores of this machine are worth.
 
 Two cores of a machine may be two halves of one: they share its arithmetic, or
-its memory, or heat and so a clock. Then each of two compiled calls at once takes
-longer than it does alone. How much longer no data sheet of the machine says, so
-it is measured. Run as a program this file says it in numbers, with a thread for
-each worker of its own.
+its memory, or heat and so a clock. Then each of two compiled calls at once
+takes longer than it does alone. How much longer no data sheet says, so it is
+measured. Run as a program this file prints it; each worker then has a thread of
+its own.
 """
 
 import functools
