@@ -47,9 +47,7 @@ def test_a_file_that_is_not_there_or_no_model_is_said(tmp_path, asked, capsys):
 
 
 @pytest.mark.slow
-def test_a_model_that_was_never_compiled_is_said(
-    tmp_path, monkeypatch, capsys
-):
+def test_a_model_that_was_never_compiled_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(dni, "worker_devices", lambda count: None)
     dni.mlp(3, 8).save(tmp_path / "raw.keras")
     assert main(["advise", str(tmp_path / "raw.keras")]) == 1

@@ -175,7 +175,7 @@ COURSE = "pandas matplotlib IPython ipywidgets scipy mlxtend ray".split()
         ("", "from dni_lesson.kit import doctor, lab", ["tensorflow", "keras"]),
         (
             "import keras, tensorflow",
-            "dni_lesson.DecoupledModel, dni_lesson.fit_async",
+            "dni_lesson.DecoupledModel, dni_lesson.fit_async, dni_lesson.advise",
             COURSE,
         ),
     ],
@@ -194,7 +194,7 @@ def test_what_is_not_needed_is_not_imported(first, then, absent):
     assert not set(imported) & set(absent)
 
 
-@pytest.mark.parametrize("command", ["lab", "doctor"])
+@pytest.mark.parametrize("command", ["lab", "doctor", "advise"])
 def test_commands_start_without_tensorflow(command):
     result = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "dni_lesson", command, "-h"],

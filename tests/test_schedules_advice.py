@@ -9,6 +9,7 @@ from dni_lesson.schedules.advice import (
     options,
 )
 
+import pandas as pd
 import pytest
 
 COSTS = {
@@ -68,7 +69,7 @@ def test_it_prints_as_a_table_with_the_sentence_and_the_notes():
     assert lines[1].split() == ["decoupled", "1", "+", "2", "500", "2", "2.00"]
     assert lines[-2:] == [found.sentence, "Mind the gap."]
     assert len(set(map(len, lines[:3]))) == 1
-    assert list(found.to_frame()) == list(Option._fields)
+    assert list(pd.DataFrame(found.options)) == list(Option._fields)
 
 
 def test_errors_name_the_argument():

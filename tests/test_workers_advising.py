@@ -105,9 +105,7 @@ def test_what_was_asked_about_can_be_trained_and_is_as_new():
     dni.advise(asked, X, Y, batch_size=16)
     for model in (asked, other):
         dni.fit_async(model, X, Y, batch_size=16, modules=2, queue_size=1)
-    for one, two in zip(
-        asked.get_weights(), other.get_weights(), strict=True
-    ):
+    for one, two in zip(asked.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(one, two, atol=1e-5)
 
 

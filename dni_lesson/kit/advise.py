@@ -3,6 +3,7 @@
 import argparse
 import math
 import pathlib
+import warnings
 
 from dni_lesson.terminal import say
 
@@ -68,7 +69,10 @@ def _advice(options):
         # Before TensorFlow computes anything: each has a thread of its own.
         devices = dni.worker_devices(options.workers)
     dni.SyntheticGradient, dni.mlp  # Keras now knows all layers by name.
-    model = keras.saving.load_model(options.file)
+    with warnings.catch_warnings():
+        # Keras warns of optimizers without a state; nobody needs it here.
+        warnings.filterwarnings("ignore", "Skipping variable loading")
+        model = keras.saving.load_model(options.file)
     (x, y), _ = getattr(dni, f"load_{options.data}")()
     return dni.advise(
         model,

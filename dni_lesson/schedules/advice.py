@@ -54,8 +54,10 @@ class Advice:
     """Which way to train is how fast, as `advise` found it; it can be printed.
 
     Attributes:
-        options: Tuple of `Option`s, the fastest first.
-        cores_worth: Float, how many workers' work the workers do at once here.
+        options: Tuple of `Option`s, the fastest first; `pandas.DataFrame` takes
+            it as it is.
+        cores_worth: Float, how many workers' work do as many workers at once as
+            there are cores for.
         uncertainty: Float, how far the predictions may be off: 0.2 means by a
             fifth of what is then measured.
         notes: Tuple of strings, what there is to say besides.
@@ -106,12 +108,6 @@ class Advice:
             )
             for one in self.options
         ]
-
-    def to_frame(self):
-        """Returns the options as a `pandas.DataFrame`, numbers as they are."""
-        import pandas as pd  # Of the course; all else does without.
-
-        return pd.DataFrame(self.options, columns=Option._fields)
 
     def __str__(self):
         lines = [COLUMNS, *(tuple(row.values()) for row in self.rows())]

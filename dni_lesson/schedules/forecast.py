@@ -76,28 +76,28 @@ def forecast(
     crossing = check_not_negative("crossing", crossing)
     sending = check_not_negative("sending", sending)
     cores = math.inf if cores is None else check_positive("cores", cores)
+    cores = max(cores, 1.0)
     queue_size = check_int("queue_size", queue_size, at_least=1)
-
-    def events_of(costs):
-        is_queued = schedule in ("delayed", "decoupled")
-        return timetable(
-            # Late gradients cost no time: only the queue is longer.
-            "decoupled" if is_queued else schedule,
-            *costs,
-            link_delay=crossing,
-            minibatches=_MINIBATCHES,
-            microbatches=microbatches,
-            queue_size=queue_size if is_queued else None,
-        )
-
+    microbatches = check_int("microbatches", microbatches, at_least=1)
+    if schedule == "gpipe":
+        step = _flushed(costs, microbatches, cores, crossing)
+        return max(step, sending)
+    queue = {"queue_size": queue_size} if schedule != "locked" else {}
     slower = [1.0] * len(costs[0])
     for _ in range(_ROUNDS):
         now = [
             [cost * slow for cost, slow in zip(phase, slower, strict=True)]
             for phase in costs
         ]
-        events = events_of(now)
-        implied = beside_others(events, max(cores, 1.0))
+        events = timetable(
+            # Late gradients cost no time, only a longer queue.
+            "decoupled" if queue else "locked",
+            *now,
+            link_delay=crossing,
+            minibatches=_MINIBATCHES,
+            **queue,
+        )
+        implied = beside_others(events, cores)
         # Half way: what one worker gains by being faster others may lose.
         step = [(b - a) / 2 for a, b in zip(slower, implied, strict=True)]
         if max(map(abs, step)) < _CLOSE:
@@ -141,6 +141,19 @@ def beside_others(events, cores):
             took[one] += after[0] - time
             done[one] += (after[0] - time) * speed
     return [took[one] / done[one] for one in workers]
+
+
+def _flushed(costs, parts, cores, crossing):
+    """Returns the time of a mini-batch in parts, before the next one begins.
+
+    Workers of `fit_async` go backward as soon as a gradient is there. So one
+    part goes up and down alone, and while the slowest worker, or all cores, are
+    at the others, no time is lost.
+    """
+    work = [sum(phases) for phases in zip(*costs, strict=True)]
+    slowest = max(max(work), sum(work) / cores)
+    alone = sum(work) + (parts - 1) * slowest
+    return alone / parts + 2 * (len(work) - 1) * crossing
 
 
 def _round_trip(schedule, costs, crossing):
