@@ -55,7 +55,13 @@ def test_a_queue_hides_no_more_than_its_length():
 
 
 def test_a_link_carries_one_message_after_the_other():
-    assert forecast("decoupled", *COSTS, sending=30.0) == 30.0
+    link = {"bandwidth": 2.0, "message_bytes": [60.0, 20.0]}
+    step = forecast("decoupled", *COSTS, **link)
+    assert step == pytest.approx(30.0, rel=0.01)
+    locked = forecast("locked", *COSTS, **link)
+    free = forecast("locked", *COSTS)
+    assert locked == pytest.approx(free + 2 * (30.0 + 10.0))
+    assert forecast("gpipe", *COSTS, **link) == pytest.approx(locked)
 
 
 def test_whoever_works_beside_another_half_the_time():
@@ -76,14 +82,15 @@ def test_whoever_works_beside_another_half_the_time():
         {"forward": [1.0]},
         {"predictor": [1, 1, 1]},
         {"crossing": -1},
-        {"sending": float("nan")},
+        {"bandwidth": 0},
+        {"bandwidth": 1.0, "message_bytes": [1.0]},
         {"cores": 0},
         {"queue_size": 0},
         {"microbatches": 0},
     ],
 )
 def test_errors_name_the_argument(argument):
-    (name,) = argument
+    name = list(argument)[-1]
     right = dict(zip(("forward", "backward", "predictor"), COSTS, strict=True))
     named = "backward" if name == "forward" else name
     with pytest.raises(ValueError, match=f"`{named}`"):

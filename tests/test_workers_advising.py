@@ -33,6 +33,7 @@ def quick(monkeypatch):
         lambda delay: measuring.measure_crossing(delay, seconds=0.01),
     )
     monkeypatch.setattr(alone, "_SPAN", 0.0)
+    monkeypatch.setattr(advising, "best_seconds", lambda *_: (0.001, True))
 
 
 def compiled(model):
@@ -109,6 +110,13 @@ def test_what_was_asked_about_can_be_trained_and_is_as_new():
         np.testing.assert_allclose(one, two, atol=1e-5)
 
 
+def test_a_step_of_one_process_is_measured(monkeypatch):
+    model = net()
+    assert alone.best_seconds(model, X, Y, 16)[0] > 0
+    # A process of its own finds the layers by their names.
+    assert alone._elsewhere(model, X, Y, 16) > 0
+
+
 def test_one_worker_gains_nothing():
     found = dni.advise(net(), X, Y, workers=1)
     assert [(o.schedule, o.gain) for o in found.options] == [(ALONE, 1.0)]
@@ -142,7 +150,7 @@ def test_what_a_worker_keeps_is_counted_in_bytes():
     found = measuring.measure_costs(team, batches, 0.01)
     # Of the first module at least its input; a message is (h, y).
     assert found.kept[0] >= 16 * 6 * 4
-    assert found.sent == 16 * 8 * 4 + 16 * Y.itemsize
+    assert found.sent == [16 * 8 * 4 + 16 * Y.itemsize]
     whole = measuring.held_bytes(
         model, partition(model, schedule, [2])[0], *batches(0)
     )

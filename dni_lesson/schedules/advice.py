@@ -20,14 +20,14 @@ class Costs(NamedTuple):
             each worker, from the input. The backward pass includes the update.
         kept: List of integers, bytes that a worker keeps of a mini-batch until
             it is answered.
-        sent: Integer, bytes of the largest message about one.
+        sent: List of integers, for each link the bytes of a message about one.
     """
 
     forward: list
     backward: list
     predictor: list
     kept: list
-    sent: int
+    sent: list
 
 
 class Option(NamedTuple):
@@ -136,7 +136,7 @@ def options(
     alone,
     *,
     crossing=0.0,
-    sending=0.0,
+    bandwidth=None,
     cores=None,
     queue_size=8,
     microbatches=1,
@@ -148,7 +148,7 @@ def options(
         cut: Sequence of integers, how many modules each worker gets.
         alone: Pair of the seconds of a step of one process and the bytes that
             it keeps of a mini-batch.
-        crossing, sending, cores, queue_size: As in `forecast`.
+        crossing, bandwidth, cores, queue_size: As in `forecast`.
         microbatches: Integer, those of `"gpipe"`.
 
     Raises:
@@ -165,7 +165,8 @@ def options(
             one.backward,
             one.predictor,
             crossing=crossing,
-            sending=sending,
+            bandwidth=bandwidth,
+            message_bytes=one.sent,
             cores=cores,
             queue_size=queue_size,
             microbatches=microbatches if name == "gpipe" else 1,

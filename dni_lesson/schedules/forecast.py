@@ -15,6 +15,7 @@ from dni_lesson.checks import (
     check_int,
     check_not_negative,
     check_positive,
+    check_that,
 )
 from dni_lesson.schedules.speed import step_time
 from dni_lesson.schedules.timetable import timetable
@@ -30,7 +31,8 @@ def forecast(
     predictor=None,
     *,
     crossing=0.0,
-    sending=0.0,
+    bandwidth=None,
+    message_bytes=None,
     cores=None,
     queue_size=8,
     microbatches=1,
@@ -44,9 +46,12 @@ def forecast(
         backward: Sequence of floats > 0, of the backward pass and the update.
         predictor: Sequence of floats >= 0, the last 0. Default: all 0.
         crossing: Float >= 0, from the end of a call to the call of a neighbour
-            that waits for its message. Default `0`.
-        sending: Float >= 0, how long a message keeps a link busy: messages of
-            one direction follow each other. Default `0`.
+            that waits for its message; without what `bandwidth` adds. Default
+            `0`.
+        bandwidth: Float > 0, bytes that a link sends in a unit of time, in each
+            direction. Default `None`: no limit.
+        message_bytes: Sequence of floats >= 0, for each link the bytes of a
+            mini-batch's message. Needed with `bandwidth`. Default `None`.
         cores: Float > 0, how many workers' work they do at once, see
             `workers.sharing`: each of n workers at work takes `n / cores` times
             as long, if that is more than 1. Default `None`: as many as there
@@ -74,14 +79,13 @@ def forecast(
     if schedule != "decoupled":
         costs = check_costs(forward, backward)
     crossing = check_not_negative("crossing", crossing)
-    sending = check_not_negative("sending", sending)
     cores = math.inf if cores is None else check_positive("cores", cores)
     cores = max(cores, 1.0)
     queue_size = check_int("queue_size", queue_size, at_least=1)
     microbatches = check_int("microbatches", microbatches, at_least=1)
+    sending = _sending(bandwidth, message_bytes, len(costs[0]) - 1)
     if schedule == "gpipe":
-        step = _flushed(costs, microbatches, cores, crossing)
-        return max(step, sending)
+        return _flushed(costs, microbatches, cores, crossing, sending)
     queue = {"queue_size": queue_size} if schedule != "locked" else {}
     slower = [1.0] * len(costs[0])
     for _ in range(_ROUNDS):
@@ -94,6 +98,8 @@ def forecast(
             "decoupled" if queue else "locked",
             *now,
             link_delay=crossing,
+            bandwidth=bandwidth,
+            message_bytes=message_bytes,
             minibatches=_MINIBATCHES,
             **queue,
         )
@@ -103,8 +109,9 @@ def forecast(
         if max(map(abs, step)) < _CLOSE:
             break
         slower = [a + b for a, b in zip(slower, step, strict=True)]
-    answered = _round_trip(schedule, now, crossing) / queue_size
-    return max(step_time(events), answered, sending)
+    crossings = [crossing + seconds for seconds in sending]
+    answered = _round_trip(schedule, now, crossings) / queue_size
+    return max(step_time(events), answered)
 
 
 def beside_others(events, cores):
@@ -143,28 +150,46 @@ def beside_others(events, cores):
     return [took[one] / done[one] for one in workers]
 
 
-def _flushed(costs, parts, cores, crossing):
+def _sending(bandwidth, message_bytes, links):
+    """Returns how long a message keeps each link busy."""
+    if bandwidth is None:
+        return [0.0] * links
+    bandwidth = check_positive("bandwidth", bandwidth)
+    is_list = isinstance(message_bytes, list | tuple)
+    check_that(
+        is_list and len(message_bytes) == links,
+        "message_bytes",
+        message_bytes,
+        f"bytes for each of {links} links",
+    )
+    return [
+        check_not_negative("message_bytes", size) / bandwidth
+        for size in message_bytes
+    ]
+
+
+def _flushed(costs, parts, cores, crossing, sending):
     """Returns the time of a mini-batch in parts, before the next one begins.
 
     Workers of `fit_async` go backward as soon as a gradient is there. So one
-    part goes up and down alone, and while the slowest worker, or all cores, are
-    at the others, no time is lost.
+    part goes up and down alone, and while the slowest worker, all cores or the
+    slowest link are at the others, no time is lost.
     """
     work = [sum(phases) for phases in zip(*costs, strict=True)]
-    slowest = max(max(work), sum(work) / cores)
-    alone = sum(work) + (parts - 1) * slowest
-    return alone / parts + 2 * (len(work) - 1) * crossing
+    slowest = max(*work, sum(work) / cores, *sending)
+    alone = sum(work) + 2 * sum(sending) + (parts - 1) * slowest
+    return alone / parts + 2 * len(sending) * crossing
 
 
-def _round_trip(schedule, costs, crossing):
+def _round_trip(schedule, costs, crossings):
     """Returns the longest time from a worker's start on a mini-batch to the
     gradient that answers it, of schedules that have a queue for them."""
     passes = [f + b for f, b in zip(*costs[:2], strict=True)]
     trips = [0.0]
     for k, forward in enumerate(costs[0][:-1]):
         if schedule == "decoupled":
-            trips.append(forward + passes[k + 1] + 2 * crossing)
+            trips.append(forward + passes[k + 1] + 2 * crossings[k])
         elif schedule == "delayed":
-            links = 2 * (len(passes) - 1 - k)
-            trips.append(forward + sum(passes[k + 1 :]) + links * crossing)
+            above = sum(passes[k + 1 :]) + 2 * sum(crossings[k:])
+            trips.append(forward + above)
     return max(trips)

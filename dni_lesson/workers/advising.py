@@ -84,8 +84,8 @@ def advise(
             has least to do. Default `2`.
         link_delay: Float >= 0, seconds that each message between workers takes.
             Default `0.0`.
-        bandwidth: Float > 0, bytes a second of each link and direction; `None`
-            for a link that has no bound. Default `None`.
+        bandwidth: Float > 0, bytes that a link sends in a second, as in
+            `fit_async`. Default `None`: no limit.
         batch_size: Integer >= 1; a data set has its own. Default `64`.
         queue_size, microbatches: As in `fit_async`; where the micro-batches do
             not divide the batch there is no `"gpipe"`.
@@ -120,14 +120,12 @@ def advise(
         if count > 1:
             sizes = sizes or ask.best_sizes(count, kinds)
             costs, cores = ask.workers(sizes, kinds, devices)
-    sent = max((one.sent for one in costs.values()), default=0)
-    sending = sent / bandwidth if bandwidth else 0.0
     found = options(
         costs,
         sizes or [len(chain.modules)],
         alone,
-        crossing=measure_crossing(link_delay + sending),
-        sending=sending,
+        crossing=measure_crossing(link_delay),
+        bandwidth=bandwidth,
         cores=cores,
         queue_size=queue_size,
         microbatches=microbatches,

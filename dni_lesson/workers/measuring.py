@@ -49,13 +49,13 @@ def measure_costs(team, batches, seconds=0.7):
 
 
 def _one_minibatch(team, batches, number):
-    """Returns what a mini-batch costs each worker: seconds of three phases;
-    bytes that it keeps; and the bytes of the largest message."""
+    """Returns what a mini-batch costs: of each worker the seconds of three
+    phases, and the bytes that it keeps; of each link the bytes of a message."""
     parts = team.stages[0].schedule.microbatches
     begin = time.perf_counter()
     h, y = batches(number * parts)
     gathering = time.perf_counter() - begin
-    seconds, kept, sent = [], [], 0
+    seconds, kept, sent = [], [], []
     for stage in team.stages:
         with stage.on_device():
             out, phases, held = _calls(stage, h, y)
@@ -64,7 +64,7 @@ def _one_minibatch(team, batches, number):
         seconds.append((forward, backward, predictor))
         kept.append(parts * held)
         if out is not None:
-            sent = max(sent, parts * (_bytes(out) + _bytes(y)))
+            sent.append(parts * _bytes(out, y))
         h = out
     return seconds, kept, sent
 
