@@ -6,9 +6,10 @@
     python benchmarks/speed.py --peer "name=program that answers lines"
 
 784-256-256-256-10 with BatchNorm and ReLU, or as many layers of other units,
-batch 256, Adam, shuffled epochs of 234 steps. Each arm is a process of its own, where the threads of one library
-cannot disturb another, and all take turns after warm-up and compilation, an
-epoch each in a round, so that a busy moment of the machine hits them alike. Of
+batch 256, Adam, shuffled epochs of 234 steps. Each arm is a process of its own,
+where the threads of one library cannot disturb another, and all take turns
+after warm-up and compilation, an epoch each in a round, so that a busy moment
+of the machine hits them alike. Of
 Keras and ours it is the second of three epochs: like the plain loop, without
 what a run does once. A process can be some percent faster than the next of the
 same arm, from its first step to its last, so every 3 rounds all start anew.
