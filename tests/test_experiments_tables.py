@@ -109,12 +109,13 @@ def test_an_arm_that_took_no_turn_in_a_round_is_told(tmp_path, monkeypatch):
     speed = importlib.import_module("speed")
     stored = speed.results()
     table = Store(tmp_path / "rows.csv", stored.columns, stored.key)
-    assert speed.missing_rounds(table, {"cDNI": []}, 2) == [1, 2]
-    row = {name: 1 for name in table.columns} | {"arm": "cDNI"}
+    assert speed.missing_rounds(table, {"cDNI": []}, 256, (1, 2)) == [1, 2]
+    row = {name: 1 for name in table.columns}
+    row |= {"units": 256, "arm": "cDNI"}
     table.add([row, {**row, "arm": "another"}])
-    assert speed.missing_rounds(table, {"cDNI": []}, 2) == [2]
+    assert speed.missing_rounds(table, {"cDNI": []}, 256, (1, 2)) == [2]
     with pytest.raises(SystemExit, match="Round 1 has no rows of late"):
-        speed.missing_rounds(table, {"cDNI": [], "late": []}, 2)
+        speed.missing_rounds(table, {"cDNI": [], "late": []}, 256, (1, 2))
 
 
 def test_a_damaged_table_is_one_sentence(tmp_path, monkeypatch):

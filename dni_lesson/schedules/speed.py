@@ -149,7 +149,9 @@ def max_speedup(forward, backward, predictor=None, workers=None):
 
     One worker that trains by backprop needs `sum(forward + backward)` for a
     mini-batch. Decoupled workers are as slow as the slowest of them, which
-    does `forward + backward + predictor` for its part.
+    does `forward + backward + predictor` for its part. The bound is one for
+    workers that share the modules out and run both passes of their own: copies
+    of the network, or passes on different workers, may gain more.
 
     Args:
         forward: Sequence of floats > 0, one cost per module.
