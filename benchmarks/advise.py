@@ -215,7 +215,7 @@ def report(frame):
     """Returns the table, and how many predictions are within the bar."""
     frame = frame.assign(ratio=frame["predicted_ms"] / frame["ms"])
     shown = [*Case._fields, "schedule", "cut", "predicted_ms", "ms", "ratio"]
-    off = frame["ratio"].where(frame["ratio"] > 1, 1 / frame["ratio"]) - 1
+    off = (frame["ratio"] - 1).abs()
     within = (off <= BAR).groupby(frame["model"]).all()
     return (
         f"{frame[shown].round(2).to_string(index=False)}\n\n"

@@ -175,7 +175,7 @@ COURSE = "pandas matplotlib IPython ipywidgets scipy mlxtend ray".split()
         ("", "from dni_lesson.kit import doctor, lab", ["tensorflow", "keras"]),
         (
             "import keras, tensorflow",
-            "dni_lesson.DecoupledModel, dni_lesson.fit_async\ndni_lesson.advise",
+            "dni_lesson.mlp, dni_lesson.fit_async, dni_lesson.advise",
             COURSE,
         ),
     ],

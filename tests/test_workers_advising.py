@@ -60,6 +60,11 @@ def chain(*more):
     )
 
 
+def upside_down():
+    ends = [layers.Dense(3), dni.SyntheticGradient()]
+    return compiled(keras.Sequential([keras.Input((6,)), *ends]))
+
+
 def copies(model):
     layers = [*model.layers, *getattr(model, "metrics", [])]
     return [np.array(v) for one in layers for v in one.variables]
@@ -175,6 +180,7 @@ def test_messages_over_a_slow_link_take_its_delay():
         ({"devices": ["CPU:0"]}, "devices"),
         ({"model": keras.Sequential([layers.Dense(3)])}, "model"),
         ({"model": "mlp"}, "model"),
+        ({"model": upside_down()}, "model"),
         ({"x": X[:, :5]}, "x"),
         ({"x": 5, "y": None}, "x"),
         ({"x": X, "y": None}, "x"),

@@ -6,6 +6,7 @@ Arithmetic alone: nothing here knows Keras, threads or pictures.
 from dni_lesson.schedules.cuts import best_cut as best_cut
 from dni_lesson.schedules.cuts import join as join
 from dni_lesson.schedules.cuts import split as split
+from dni_lesson.schedules.forecast import forecast as forecast
 from dni_lesson.schedules.memory import Held as Held
 from dni_lesson.schedules.memory import held as held
 from dni_lesson.schedules.speed import CLAIM as CLAIM

@@ -20,5 +20,6 @@ from dni_lesson.workers.partition import partition as partition
 from dni_lesson.workers.schedule import SCHEDULES as SCHEDULES
 from dni_lesson.workers.schedule import make_plan as make_plan
 from dni_lesson.workers.schedule import make_schedule as make_schedule
+from dni_lesson.workers.sharing import cores_worth as cores_worth
 from dni_lesson.workers.team import Team as Team
 from dni_lesson.workers.worker import WorkerError as WorkerError

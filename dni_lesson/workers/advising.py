@@ -212,13 +212,18 @@ def as_chain(model):
             f"loss. Received: {model!r}"
         )
     modules, interfaces = [], []
+    if any(isinstance(model.layers[end], Interface) for end in (0, -1)):
+        raise ValueError(
+            "`model`. Expected interfaces between layers. Received: "
+            f"layers={model.layers}"
+        )
     for layer in model.layers:
         if isinstance(layer, Interface):
             interfaces[len(modules) - 1 :] = [layer]
         else:
             interfaces += [None] * (len(modules) - len(interfaces))
             modules.append(layer)
-    chain = DecoupledModel(modules, interfaces[: len(modules) - 1])
+    chain = DecoupledModel(modules, interfaces)
     chain.build(model.input_shape)
     optimizer = model.optimizer
     chain.compile(
