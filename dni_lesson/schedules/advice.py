@@ -7,7 +7,7 @@ from dni_lesson.checks import check_choice
 from dni_lesson.schedules.forecast import SCHEDULES, forecast
 
 ALONE = "one process"
-# Of what was then measured so much was the prediction off, at most, in 37 of 40
+# Of what was then measured so much was the prediction off, at most, in 48 of 51
 # cases of benchmarks/advise.py.
 UNCERTAINTY = 0.25
 COLUMNS = ("schedule", "cut", "ms a step", "memory, MiB", "gain")
