@@ -28,6 +28,14 @@ def same_seed_for_every_test():
 
 
 @pytest.fixture(autouse=True)
+def cores_that_nobody_measures(monkeypatch):
+    """Rows name what cores are worth; a process of its own would find out."""
+    if "dni_lesson.workers.sharing" in sys.modules:
+        sharing = sys.modules["dni_lesson.workers.sharing"]
+        monkeypatch.setattr(sharing, "measured_alone", lambda workers=2: 1.5)
+
+
+@pytest.fixture(autouse=True)
 def no_figure_left_open():
     yield
     if "matplotlib.pyplot" in sys.modules:

@@ -11,6 +11,7 @@ from dni_lesson.experiments import command, running
 from dni_lesson.experiments.experiment import PLACED, Experiment
 
 import keras
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -93,9 +94,7 @@ def test_rows_of_another_commit_count_and_it_is_said(
     assert command.main(options) == 0
     assert "name another file" not in capsys.readouterr().out
     path = tmp_path / "rows.csv"
-    lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
-    lines = [f"{lines[0]},commit", *(f"{line},old" for line in lines[1:])]
-    path.write_text("\n".join(lines) + "\n")
+    pd.read_csv(path).assign(commit="old").to_csv(path, index=False)
     assert command.main(options) == 0
     assert "of commit old, and count: name another" in capsys.readouterr().out
 

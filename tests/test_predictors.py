@@ -164,7 +164,7 @@ def test_layer_contract(tied, dtype):
 def test_it_trains_alike_by_fit_and_by_workers(double_precision, rule):
     x, y = helpers.toy_data(26)
     models = [
-        dni.mlp(3, 8, rule, 6, CLASSES, predictor="softmax") for _ in range(2)
+        dni.mlp(2, 8, rule, 6, CLASSES, predictor="softmax") for _ in range(2)
     ]
     start = helpers.weights(models[0])
     for model in models:
@@ -182,7 +182,7 @@ def test_it_trains_alike_by_fit_and_by_workers(double_precision, rule):
 @pytest.mark.parametrize("rule", ["cdni", "greedy"])
 def test_it_is_saved_with_its_model(rule, tmp_path):
     x, y = helpers.toy_data()
-    model = dni.mlp(3, 8, rule, 6, CLASSES, predictor="softmax")
+    model = dni.mlp(2, 8, rule, 6, CLASSES, predictor="softmax")
     model.compile("adam", helpers.crossentropy(), jit_compile=False)
     model.fit(x, y, verbose=0)
     model.save(tmp_path / "m.keras")

@@ -41,7 +41,7 @@ def compiled(model):
     return model
 
 
-def net(rule="cdni", depth=3):
+def net(rule="cdni", depth=2):
     return compiled(dni.mlp(depth, 8, rule, input_dim=6, num_classes=3))
 
 
@@ -171,7 +171,7 @@ def test_messages_over_a_slow_link_take_its_delay():
     [
         ({"workers": 0}, "workers"),
         ({"workers": 9}, "workers"),
-        ({"workers": [1, 1]}, "workers"),
+        ({"workers": [1, 1, 1]}, "workers"),
         ({"link_delay": -1}, "link_delay"),
         ({"bandwidth": 0}, "bandwidth"),
         ({"batch_size": 0}, "batch_size"),
