@@ -21,6 +21,7 @@ import time
 
 import nbclient
 import nbformat
+from lesson_client import LessonClient
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
 SECONDS_PER_CELL = 300
@@ -73,7 +74,7 @@ def run(notebook, folder):
         nbclient.exceptions.CellExecutionError: If a cell raises an error.
     """
     start = time.perf_counter()
-    client = nbclient.NotebookClient(
+    client = LessonClient(
         notebook,
         timeout=SECONDS_PER_CELL,
         kernel_name="python3",
