@@ -56,6 +56,21 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(a, b)
 
 
+def finite_differences(variable, function, step=1e-5):
+    """Returns the gradient of a function by finite differences."""
+    start, found = variable.numpy(), np.zeros(variable.shape)
+    for index in np.ndindex(*variable.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved[index] += sign * step
+            variable.assign(moved)
+            ends.append(function())
+        found[index] = (ends[0] - ends[1]) / (2 * step)
+    variable.assign(start)
+    return found
+
+
 def assert_layer_contract(layer, x, **call_arguments):
     """Config round-trip, shapes, dtype, identity in inference, one fit step."""
     np.testing.assert_array_equal(layer(x, **call_arguments), x)

@@ -108,16 +108,7 @@ def test_predictor_gradient_equals_finite_differences_of_its_loss(scale):
         error = layer.predictor(h).numpy() - target
         return 0.5 * np.sum(s * error**2)
 
-    start, numeric, step = kernel.numpy(), np.zeros((2, 2)), 1e-5
-    for index in np.ndindex(2, 2):
-        moved = []
-        for sign in (1, -1):
-            value = start.copy()
-            value[index] += sign * step
-            kernel.assign(value)
-            moved.append(half_squared_error())
-        numeric[index] = (moved[0] - moved[1]) / (2 * step)
-        kernel.assign(start)
+    numeric = helpers.finite_differences(kernel, half_squared_error)
     np.testing.assert_allclose(analytic.numpy(), numeric, atol=1e-8)
 
 

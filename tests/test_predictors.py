@@ -40,21 +40,6 @@ def crossentropy(layer, scale=None):
     return float(tf.reduce_sum(spread(scale)[:, 0] * losses))
 
 
-def numeric(variable, function, step=1e-5):
-    """Returns the gradient of a function by finite differences."""
-    start, found = variable.numpy(), np.zeros(variable.shape)
-    for index in np.ndindex(*variable.shape):
-        ends = []
-        for sign in (1, -1):
-            moved = start.copy()
-            moved[index] += sign * step
-            variable.assign(moved)
-            ends.append(function())
-        found[index] = (ends[0] - ends[1]) / (2 * step)
-    variable.assign(start)
-    return found
-
-
 def pulled_back(layer, g, scale):
     """Returns what the predictor's weights receive when `g` arrives."""
     variables = layer.predictor.trainable_variables
@@ -81,7 +66,9 @@ def test_the_map_back_learns_by_regression_and_nothing_else(
 
     *_, received = pulled_back(layer, g, scale)
     np.testing.assert_allclose(
-        received, numeric(kernel, half_squared_error), atol=1e-8
+        received,
+        helpers.finite_differences(kernel, half_squared_error),
+        atol=1e-8,
     )
 
 
@@ -97,7 +84,9 @@ def test_the_classifier_learns_by_its_own_crossentropy_whatever_arrives(
         for variable, gradient in zip(
             classifier.variables, received, strict=tied
         ):
-            expected = numeric(variable, lambda: crossentropy(layer, scale))
+            expected = helpers.finite_differences(
+                variable, lambda: crossentropy(layer, scale)
+            )
             np.testing.assert_allclose(gradient, expected, atol=1e-8)
 
 

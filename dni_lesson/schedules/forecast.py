@@ -87,31 +87,38 @@ def forecast(
     if schedule == "gpipe":
         return _flushed(costs, microbatches, cores, crossing, sending)
     queue = {"queue_size": queue_size} if schedule != "locked" else {}
+    now, events = _settled(
+        costs,
+        cores,
+        # Late gradients cost no time, only a longer queue.
+        "decoupled" if queue else "locked",
+        link_delay=crossing,
+        bandwidth=bandwidth,
+        message_bytes=message_bytes,
+        **queue,
+    )
+    crossings = [crossing + seconds for seconds in sending]
+    answered = _round_trip(schedule, now, crossings) / queue_size
+    return max(step_time(events), answered)
+
+
+def _settled(costs, cores, schedule, **links):
+    """Returns the costs beside others and their timetable, that imply each
+    other."""
     slower = [1.0] * len(costs[0])
     for _ in range(_ROUNDS):
         now = [
             [cost * slow for cost, slow in zip(phase, slower, strict=True)]
             for phase in costs
         ]
-        events = timetable(
-            # Late gradients cost no time, only a longer queue.
-            "decoupled" if queue else "locked",
-            *now,
-            link_delay=crossing,
-            bandwidth=bandwidth,
-            message_bytes=message_bytes,
-            minibatches=_MINIBATCHES,
-            **queue,
-        )
+        events = timetable(schedule, *now, minibatches=_MINIBATCHES, **links)
         implied = beside_others(events, cores)
         # Half way: what one worker gains by being faster others may lose.
         step = [(b - a) / 2 for a, b in zip(slower, implied, strict=True)]
         if max(map(abs, step)) < _CLOSE:
             break
         slower = [a + b for a, b in zip(slower, step, strict=True)]
-    crossings = [crossing + seconds for seconds in sending]
-    answered = _round_trip(schedule, now, crossings) / queue_size
-    return max(step_time(events), answered)
+    return now, events
 
 
 def beside_others(events, cores):

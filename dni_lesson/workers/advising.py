@@ -32,6 +32,7 @@ from dni_lesson.workers.measuring import (
 )
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.schedule import make_plan, make_schedule
+from dni_lesson.workers.stage import same_optimizer
 from dni_lesson.workers.team import Team, kept_team
 
 import keras
@@ -225,10 +226,7 @@ def as_chain(model):
             modules.append(layer)
     chain = DecoupledModel(modules, interfaces)
     chain.build(model.input_shape)
-    optimizer = model.optimizer
-    chain.compile(
-        type(optimizer).from_config(optimizer.get_config()), model.loss
-    )
+    chain.compile(same_optimizer(model.optimizer), model.loss)
     check_model(chain)
     return chain
 

@@ -15,6 +15,7 @@ import time
 
 from dni_lesson.model import DecoupledModel
 from dni_lesson.stepping import STEPS_AT_ONCE
+from dni_lesson.workers.stage import same_optimizer
 
 import keras
 import numpy as np
@@ -33,7 +34,7 @@ def plain(model, steps_per_execution=STEPS_AT_ONCE, jit_compile=True):
     """
     made = DecoupledModel(model.modules, [None] * (len(model.modules) - 1))
     made.compile(
-        type(model.optimizer).from_config(model.optimizer.get_config()),
+        same_optimizer(model.optimizer),
         model.only_loss,
         loss_weights=[model.loss_factor],
         steps_per_execution=steps_per_execution,

@@ -377,7 +377,12 @@ def _trainable(layers):
     return [v for layer in layers for v in layer.trainable_variables]
 
 
+def same_optimizer(optimizer):
+    """Returns a new Keras optimizer with the same settings, not built."""
+    return type(optimizer).from_config(optimizer.get_config())
+
+
 def _clone(optimizer, variables):
-    clone = type(optimizer).from_config(optimizer.get_config())
+    clone = same_optimizer(optimizer)
     clone.build(variables)
     return clone
