@@ -2,12 +2,15 @@
 
     python benchmarks/asynchrony.py two --widths 256 512 --batches 64 256
     python benchmarks/asynchrony.py links --workers 2 4 --delays 0 1 5 20
+    python benchmarks/asynchrony.py opponents --workers 4 --delays 0 1 5 20
     python benchmarks/asynchrony.py transports --widths 256 1024
     python benchmarks/asynchrony.py report
 
 `two`: two workers without delay, beside GPipe and one process that may use all
 cores, which runs apart from the workers, each of whom has one thread of its
-own. `links`: locked and decoupled workers over emulated links. `transports`:
+own. `links`: locked and decoupled workers over emulated links. `opponents`: the
+same for every schedule, softmax predictors and greedy layers, and one process
+where there is no delay; opponents.py reads these rows. `transports`:
 two workers on threads and as Ray processes, by `fit_async`. Nets have 8 layers
 of equal width, cut where the slowest decoupled worker has least to do, and one
 interface at each cut, so each worker trains the same modules under every
@@ -44,7 +47,15 @@ from dni_lesson.terminal import say
 import numpy as np
 import tables
 from inputs import arrays
-from teams import FITS, QUEUE, TeamArm, cut_model, cut_sizes, fits
+from teams import (
+    FITS,
+    QUEUE,
+    TeamArm,
+    cut_model,
+    cut_sizes,
+    fits,
+    schedule_of,
+)
 
 CELL = {
     "table": Column(),
@@ -64,7 +75,25 @@ RESULTS = tables.table(
 )
 machine = functools.cache(environment)  # It asks git: once for all rows.
 LINKS = ("locked", "decoupled")
-TWO = ("locked", "gpipe-2", "gpipe-4", "gpipe-8", "decoupled", "delayed")
+OPPONENTS = (
+    "locked",
+    "gpipe-4",
+    "decoupled",
+    "decoupled softmax",
+    "decoupled greedy",
+    "delayed",
+)
+TWO = (
+    "locked",
+    "gpipe-2",
+    "gpipe-4",
+    "gpipe-8",
+    "decoupled",
+    "decoupled softmax",
+    "delayed",
+)
+ARMS = {"two": TWO, "links": LINKS, "opponents": OPPONENTS}
+WITH_LINKS = ("links", "opponents")
 
 
 def message_seconds(run):
@@ -83,7 +112,7 @@ def costs(teams, ran):
     for name, run in ran.items():
         phases = mean_costs(run.events())
         batch = teams[name].batch_seconds()
-        if name == "decoupled":
+        if schedule_of(name)[0] == "decoupled":
             share = (run.cpu_seconds - batch) / sum(map(sum, phases))
             phases = [[share * one for one in phase] for phase in phases]
         known[name] = phases, batch
@@ -92,10 +121,9 @@ def costs(teams, ran):
 
 def predicted(arm, known, workers, delay):
     """Returns the seconds a step that the timetable says, if it knows."""
-    schedule, _, parts = arm.partition("-")
+    schedule, parts, _ = schedule_of(arm)
     if schedule == "delayed":
         return None
-    parts = int(parts or 1)
     (forward, backward, predictor), batch = known[arm]
     # The last module runs both ways in one call.
     forward = [parts * (seconds or 1e-6) for seconds in forward]
@@ -135,7 +163,7 @@ def measure(cell, teams, fitting, rounds, delays):
                 found.append(
                     row(turn, name, run.seconds, 1, guess, run.records)
                 )
-            if fitting is not None:
+            if fitting is not None and delay == 0:
                 found += [
                     row(turn, name, fitting.ask(name), os.cpu_count())
                     for name in FITS
@@ -218,7 +246,7 @@ def report(cell=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "table", choices=("two", "links", "transports", "report")
+        "table", choices=(*ARMS, "transports", "report")
     )
     parser.add_argument(
         "--widths", nargs="+", type=tables.argument(tables.UNITS), default=[256]
@@ -246,8 +274,8 @@ def main():
     if options.table == "report":
         say(report())
         return
-    is_two = options.table == "two"
-    counts = options.workers if options.table == "links" else [2]
+    has_links = options.table in WITH_LINKS
+    counts = options.workers if has_links else [2]
     devices = dni.worker_devices(max(counts))
     for width, batch, workers in itertools.product(
         options.widths, options.batches, counts
@@ -258,20 +286,20 @@ def main():
             "batch": batch,
             "workers": workers,
         }
-        delays = {0.0, *options.delays} if options.table == "links" else {0.0}
+        delays = {0.0, *options.delays} if has_links else {0.0}
         numbers = range(1, options.rounds + 1)
         if not any(missing(cell, delays, number) for number in numbers):
             continue
         if options.table == "transports":
             measure_transports(cell, options.rounds, devices)
             continue
-        names = TWO if is_two else LINKS
         sizes = cut_sizes(width, workers)
         teams = {
             name: TeamArm(name, width, batch, sizes, devices[:workers])
-            for name in names
+            for name in ARMS[options.table]
         }
-        beside = fits(width, batch) if is_two else contextlib.nullcontext()
+        alone = options.table == "links"
+        beside = contextlib.nullcontext() if alone else fits(width, batch)
         with beside as fitting:
             measure(cell, teams, fitting, options.rounds, delays)
 

@@ -40,9 +40,17 @@ def cut_sizes(width, workers):
     return best_cut(*macs, workers, exactly=True)
 
 
-def cut_model(width, sizes, seed=0):
+# What stands at the cuts of decoupled workers, by the last word of an arm.
+AT_CUTS = {
+    "linear": {"rule": "cdni", "predictor": "linear"},
+    "softmax": {"rule": "cdni", "predictor": "softmax"},
+    "greedy": {"rule": "greedy"},
+}
+
+
+def cut_model(width, sizes, seed=0, at_cuts="linear"):
     """Returns a compiled net with an interface at each cut and nowhere else."""
-    net = dni.mlp(DEPTH, width, "cdni", seed=seed)
+    net = dni.mlp(DEPTH, width, seed=seed, **AT_CUTS[at_cuts])
     cuts = set(np.cumsum(sizes[:-1]).tolist())
     interfaces = [
         one if k in cuts else None for k, one in enumerate(net.interfaces, 1)
@@ -79,13 +87,23 @@ class Run(NamedTuple):
         return [event for record in self.records for event in record.events]
 
 
+def schedule_of(arm):
+    """Returns schedule, micro-batches and what stands at the cuts.
+
+    `"gpipe-4"` has 4 micro-batches; `"decoupled softmax"` softmax predictors.
+    """
+    arm, _, at_cuts = arm.partition(" ")
+    schedule, _, microbatches = arm.partition("-")
+    return schedule, int(microbatches or 1), at_cuts or "linear"
+
+
 class TeamArm:
     """Workers of one schedule; their steps are compiled once."""
 
     def __init__(self, name, width, batch, sizes, devices):
-        schedule, _, microbatches = name.partition("-")
-        self._schedule = make_schedule(schedule, QUEUE, int(microbatches or 1))
-        model = cut_model(width, sizes)
+        schedule, microbatches, at_cuts = schedule_of(name)
+        self._schedule = make_schedule(schedule, QUEUE, microbatches)
+        model = cut_model(width, sizes, at_cuts=at_cuts)
         parts = partition(model, self._schedule, sizes)
         self._team = Team(model, parts, self._schedule, devices)
         self._batches = Batches(*arrays(64 * batch), batch, self._schedule)
