@@ -13,6 +13,7 @@ _PUBLIC = {
     "costs": ["layer_macs", "module_macs", "step_macs"],
     "data": ["load_digits", "load_mnist"],
     "exercises": ["check"],
+    "feedback": ["DirectFeedback"],
     "interfaces": ["Interface", "SyntheticGradient"],
     "model": ["DecoupledModel"],
     "monitors": [

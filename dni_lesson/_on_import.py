@@ -31,6 +31,7 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 # Those that can be part of a saved model, with their modules.
 CLASSES = [
+    ("dni_lesson.feedback", "DirectFeedback"),
     ("dni_lesson.interfaces", "SyntheticGradient"),
     ("dni_lesson.model", "DecoupledModel"),
     ("dni_lesson.predictors", "SoftmaxPredictor"),

@@ -9,6 +9,8 @@ forward pass of `n` MACs an example is followed by the gradient of the weights,
 import math
 from typing import NamedTuple
 
+from dni_lesson.interfaces import needs_output_gradient
+
 import keras
 
 
@@ -56,7 +58,10 @@ def module_macs(model):
         costs.backward.append(backward if learns else 0)
         predicted = learns and interface is not None
         costs.predictor.append(_predictor_macs(interface) if predicted else 0)
-        sends_down = learns  # The module above has a reader for it.
+        # Whether the module above has a reader for it.
+        sends_down = interface is None or (
+            learns and interface.learns_from_above
+        )
     return costs
 
 
@@ -116,6 +121,8 @@ def _predictor_macs(interface):
 
     A predictor that saves some of it says so by its `training_macs`.
     """
+    if needs_output_gradient(interface):
+        return math.prod(interface.matrix.shape)
     predictor = getattr(interface, "predictor", None)
     if hasattr(predictor, "training_macs"):
         return predictor.training_macs

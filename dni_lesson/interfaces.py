@@ -40,10 +40,21 @@ class Interface(keras.layers.Layer):
         gradient_scale: See `SyntheticGradient`. Default `1 / batch`.
         training: Boolean; an interface acts in training only. Default `False`.
 
+    Attributes:
+        needs_output_gradient: Boolean, whether what goes down depends on the
+            gradient of the loss with respect to the model's output, which
+            `synthetic_gradient` then takes as `output_gradient`; see
+            `DirectFeedback`. Default `False`.
+        learns_from_above: Boolean, whether the gradient that arrives is used at
+            all. Default `True`.
+
     Raises:
         ValueError: If `num_classes` is no integer >= 2, or if labels are
             missing.
     """
+
+    needs_output_gradient = False
+    learns_from_above = True
 
     def __init__(self, num_classes=None, **kwargs):
         # `gradient_scale` may be larger than float16 can hold: call casts.
@@ -181,6 +192,12 @@ class Interface(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes}
+
+
+def needs_output_gradient(interface):
+    """Returns whether an interface, or `None`, must know what the output got
+    wrong."""
+    return interface is not None and interface.needs_output_gradient
 
 
 @keras.saving.register_keras_serializable(package="dni_lesson")

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from dni_lesson.checks import check_int
 from dni_lesson.examples import example_weights, the_loss
+from dni_lesson.feedback import Echo
 from dni_lesson.feeding import CheckedModel
-from dni_lesson.interfaces import Interface
+from dni_lesson.interfaces import Interface, needs_output_gradient
 from dni_lesson.stepping import STEPS_AT_ONCE
 
 import keras
@@ -101,6 +102,8 @@ class DecoupledModel(CheckedModel):
                     f"Received: {interface!r}"
                 )
         self.modules, self.interfaces = _flat(modules, interfaces)
+        if any(map(needs_output_gradient, self.interfaces)):
+            self.echo = Echo()
         self.supports_masking = True
 
     def build(self, input_shape):
@@ -133,12 +136,14 @@ class DecoupledModel(CheckedModel):
     def call(self, inputs, labels=None, gradient_scale=None, training=False):
         if isinstance(inputs, Labelled):
             inputs, labels, gradient_scale = inputs
-        h = inputs
+        h, wires = inputs, []
         for module, interface in self.stages():
             h = module(h, training=training)
             if interface is not None:
+                if training and interface.needs_output_gradient:
+                    wires.append(interface.wire(h))
                 h = interface(h, labels, gradient_scale, training=training)
-        return h
+        return self.echo(h, wires) if wires else h
 
     def compute_mask(self, inputs, previous_mask):
         # The last module has set the mask of its output, if it has one.

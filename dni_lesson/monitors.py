@@ -151,16 +151,26 @@ def _compiled_gradients(model):
                         h = copies[k](h)
                         crossings.append(h)
                         tape.watch(h)
+                tape.watch(h)
                 loss = model.compute_loss(x=x, y=y, y_pred=h, training=True)
-            true = tape.gradient(loss, crossings)
+            *true, output = tape.gradient(loss, [*crossings, h])
             scale = model.gradient_scale(x, y=y)
             synthetic = [
-                interface.synthetic_gradient(h, y, scale, training=True)
-                for h, interface in zip(crossings, interfaces, strict=True)
+                _sent_down(interface, crossing, y, scale, output)
+                for interface, crossing in zip(
+                    interfaces, crossings, strict=True
+                )
             ]
         return true, synthetic
 
     return compute
+
+
+def _sent_down(interface, h, y, scale, output_gradient):
+    extra = {}
+    if interface.needs_output_gradient:
+        extra["output_gradient"] = output_gradient
+    return interface.synthetic_gradient(h, y, scale, training=True, **extra)
 
 
 def agreement(true, synthetic):

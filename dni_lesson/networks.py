@@ -1,6 +1,7 @@
-"""The MLP of the course, under five training rules."""
+"""The MLP of the course, under six training rules."""
 
 from dni_lesson.checks import check_choice, check_int, check_predictor
+from dni_lesson.feedback import DirectFeedback
 from dni_lesson.interfaces import SyntheticGradient
 from dni_lesson.model import DecoupledModel
 from dni_lesson.predictors import (
@@ -11,7 +12,7 @@ from dni_lesson.predictors import (
 
 import keras
 
-RULES = ("backprop", "dni", "cdni", "greedy", "no_bprop")
+RULES = ("backprop", "dni", "cdni", "greedy", "dfa", "no_bprop")
 
 
 def check_rule(name, value):
@@ -33,7 +34,7 @@ def mlp(
     seed=0,
     predictor="linear",
 ):
-    """Returns the course's MLP, ready to compile, with one of five rules.
+    """Returns the course's MLP, ready to compile, with one of six rules.
 
     Every hidden layer is Dense, BatchNorm, ReLU and is a module of its own; so
     is the output layer, which returns logits. The rule says what crosses the
@@ -44,6 +45,8 @@ def mlp(
     - `"cdni"`: a gradient predicted from `h` and the label;
     - `"greedy"`: nothing from above; each hidden layer learns by the
       cross-entropy of a linear classifier of its own;
+    - `"dfa"`: nothing; each hidden layer gets what the output got wrong,
+      through a fixed random matrix (direct feedback alignment);
     - `"no_bprop"`: nothing, so that only the output layer learns.
 
     With one `seed` all rules start from the same weights.
@@ -53,8 +56,8 @@ def mlp(
             counts them: 3 means two hidden layers and the output layer.
             Default `4`.
         units: Integer >= 1, the width of each hidden layer. Default `256`.
-        rule: `"backprop"`, `"dni"`, `"cdni"`, `"greedy"` or `"no_bprop"`.
-            Default `"cdni"`.
+        rule: `"backprop"`, `"dni"`, `"cdni"`, `"greedy"`, `"dfa"` or
+            `"no_bprop"`. Default `"cdni"`.
         input_dim: Integer >= 1, the number of input features. Default `784`.
         num_classes: Integer >= 2, the number of classes. Default `10`.
         seed: Integer >= 0, of the initial weights. The order of the examples
@@ -84,6 +87,8 @@ def mlp(
       supplement: the network and its predictors.
     - Belilovsky et al., [arXiv 1901.08164](https://arxiv.org/abs/1901.08164),
       for `"greedy"`.
+    - Nøkland, [arXiv 1609.01596](https://arxiv.org/abs/1609.01596), for
+      `"dfa"`.
     """
     # A seed is followed by 1000 that belong to it, two for each layer.
     depth = check_int("depth", depth, at_least=2, at_most=500)
@@ -180,6 +185,8 @@ def _interface(rule, units, num_classes, predictor, seed, name):
         return None
     if rule == "no_bprop":
         return SyntheticGradient(ZeroPredictor(), name=name)
+    if rule == "dfa":
+        return DirectFeedback(num_classes, seed, name=name)
     classes = None if rule == "dni" else num_classes
     if rule == "greedy":
         layer = SoftmaxPredictor(num_classes, tied=True, seed=seed)

@@ -42,6 +42,9 @@ ARMS = {
     "greedy": Recipe(
         "control: each layer learns by a loss of its own", "greedy"
     ),
+    "dfa": Recipe(
+        "control: direct feedback alignment, a fixed random matrix", "dfa"
+    ),
     "dni": Recipe(
         "synthetic gradients from activations alone, linear predictor", "dni"
     ),
@@ -240,6 +243,7 @@ PRESETS = {
             "cdni",
             "cdni-softmax",
             "greedy",
+            "dfa",
             "dni",
             "dni-2x1024",
             "no_bprop",

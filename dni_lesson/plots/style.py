@@ -46,6 +46,7 @@ LOOKS = {
     "greedy": Look("greedy", "#56B4E9", "--"),
     "dni": Look("DNI", _DNI, "-."),
     "dni-2x1024": Look("DNI, 2 x 1024", _DNI, ":"),
+    "dfa": Look("DFA", "#000000", "-."),
     "no_bprop": Look("no_bprop", "#999999", ":"),
     "stale": Look("stale", COLORS["late"], "--"),
     "skipping": Look("backprop, skipping", _TRUE, "--"),

@@ -9,7 +9,7 @@ from dni_lesson.checks import (
     check_positive,
     check_that,
 )
-from dni_lesson.interfaces import Interface
+from dni_lesson.interfaces import Interface, needs_output_gradient
 from dni_lesson.model import DecoupledModel
 from dni_lesson.schedules import best_cut
 from dni_lesson.schedules.advice import Advice, options
@@ -249,7 +249,8 @@ def _names(model, batch_size, microbatches):
     that the best cut is taken by."""
     # As in `partition`: one interface is enough for cuts at interfaces alone.
     names = ["locked", "delayed"]
-    if any(one is not None for one in model.interfaces):
+    waits = any(map(needs_output_gradient, model.interfaces))
+    if any(one is not None for one in model.interfaces) and not waits:
         names.insert(0, "decoupled")
     microbatches = check_int("microbatches", microbatches, at_least=1)
     return names if batch_size % microbatches else [*names, "gpipe"]

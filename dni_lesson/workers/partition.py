@@ -4,6 +4,7 @@ import itertools
 from typing import NamedTuple
 
 from dni_lesson.checks import is_int
+from dni_lesson.interfaces import needs_output_gradient
 from dni_lesson.schedules.cuts import best_ends
 
 import keras
@@ -91,6 +92,12 @@ def partition(model, schedule, modules=None):
         raise ValueError(
             "`model`. Expected a model with interfaces: without them the "
             f'schedule "{schedule.name}" has no predictors. Received: '
+            f"interfaces={model.interfaces}"
+        )
+    if schedule.synthetic and any(map(needs_output_gradient, model.interfaces)):
+        raise ValueError(
+            "`model`. Expected interfaces that do not wait for the output: "
+            f'workers of the schedule "{schedule.name}" do not. Received: '
             f"interfaces={model.interfaces}"
         )
     if isinstance(modules, list | tuple):
