@@ -245,9 +245,7 @@ def report(cell=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument(
-        "table", choices=(*ARMS, "transports", "report")
-    )
+    parser.add_argument("table", choices=(*ARMS, "transports", "report"))
     parser.add_argument(
         "--widths", nargs="+", type=tables.argument(tables.UNITS), default=[256]
     )

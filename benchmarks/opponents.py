@@ -25,6 +25,15 @@ import itertools
 
 import dni_lesson as dni
 from dni_lesson.experiments.machine import environment
+from dni_lesson.experiments.opponents import (
+    PROCESS,
+    SETTING,
+    SYNCHRONOUS,
+    TARGETS,
+    TRAINED,
+    fastest,
+    tested,
+)
 from dni_lesson.experiments.store import Column
 from dni_lesson.terminal import say
 
@@ -34,7 +43,7 @@ import pandas as pd
 import tables
 from teams import DEPTH, QUEUE, cut_model, cut_sizes, loss, schedule_of
 
-WIDTH, WORKERS, TRAINED, MOST_PASSES = 256, 4, 55_000, 15
+WIDTH, WORKERS, MOST_PASSES = 256, 4, 15
 ARMS = (
     "locked",
     "gpipe-4",
@@ -43,10 +52,7 @@ ARMS = (
     "decoupled greedy",
     "delayed",
 )
-SYNCHRONOUS = ARMS[:2]
 BATCHES, RATES = (64, 256, 1024, 4096), (1e-3, 3e-3, 1e-2)
-TARGETS = (2.5, 2.0)  # Percent of wrong answers.
-DELAYS = (0.0, 1.0, 5.0, 20.0)
 PASSES = Column(int, 1, optional=True)
 RESULTS = tables.table(
     "opponents",
@@ -173,88 +179,51 @@ def choose(arms):
         }
 
 
-def seconds(frame, steps):
-    """Returns rows with `seconds_to_...`, one for each delay of a run.
-
-    Args:
-        frame: `pandas.DataFrame`, rows of opponents.csv.
-        steps: `pandas.DataFrame`, rows of the table `opponents` of
-            asynchrony.csv.
-    """
-    steps = steps[steps["workers"] == WORKERS]
-    ms = steps.groupby(["arm", "batch", "delay_ms"])["ms"].median()
-    ms = ms.rename("ms").reset_index()
-    if (frame["digits"] == "test").all():
-        late = ~frame["arm"].isin(SYNCHRONOUS)
-        frame = pd.concat(
-            [
-                frame[late].merge(ms, on=["arm", "batch", "delay_ms"]),
-                frame[~late]
-                .drop(columns="delay_ms")
-                .merge(ms, on=["arm", "batch"]),
-            ]
-        )
-    else:
-        frame = frame.drop(columns="delay_ms").merge(ms, on=["arm", "batch"])
-    per_pass = np.ceil(TRAINED / frame["batch"]) * frame["ms"] / 1e3
-    return frame.assign(
-        **{
-            f"seconds_to_{target}": frame[f"passes_to_{target}"] * per_pass
-            for target in TARGETS
-        }
-    )
-
-
-def chosen():
-    """Returns the settings that are fastest on the digits held out.
-
-    One row for each arm, delay and target that some setting reaches.
-    """
-    frame = RESULTS.table()
-    found = seconds(frame[frame["digits"] == "held out"], step_times())
-    best = []
-    for target in TARGETS:
-        column = f"seconds_to_{target}"
-        reached = found.dropna(subset=[column])
-        rows = reached.groupby(["arm", "delay_ms"])[column].idxmin()
-        best.append(reached.loc[rows].assign(target=target))
-    return pd.concat(best)
-
-
 def step_times():
     """Returns asynchrony.py's rows of the table `opponents`."""
     rows = pd.read_csv(tables.FOLDER / "asynchrony.csv")
-    return rows[rows["table"] == "opponents"]
+    return rows[(rows["table"] == "opponents") & (rows["workers"] == WORKERS)]
 
 
 def tests(seeds):
     """Returns the keys of the runs that the verdict is read from."""
-    settings = ["arm", "batch", "learning_rate", "delay_ms"]
-    best = chosen()
+    settings = [*SETTING, "delay_ms"]
+    best = fastest(RESULTS.table(), step_times())
+    best["arm"] = best["arm"].replace(PROCESS, "locked")
     best.loc[best["arm"].isin(SYNCHRONOUS), "delay_ms"] = 0.0
-    for (_, one), seed in itertools.product(
-        best[settings].drop_duplicates().sort_values(settings).iterrows(), seeds
-    ):
+    best = best[settings].drop_duplicates().sort_values(settings)
+    for one, seed in itertools.product(best.to_dict("records"), seeds):
         yield {**one, "digits": "test", "seed": seed}
 
 
 def report():
-    """Returns a table: seconds to each error, mean of the seeds."""
-    frame = RESULTS.table()
-    found = seconds(frame[frame["digits"] == "test"], step_times())
-    keys = ["arm", "batch", "learning_rate", "delay_ms"]
+    """Returns tables: the settings that were chosen, and seconds to an error,
+    the mean of the seeds if all of them reached it."""
+    runs, steps = RESULTS.table(), step_times()
     lines = []
     for target in TARGETS:
-        column = f"seconds_to_{target}"
-        best = chosen().query("target == @target")[keys]
-        rows = best.merge(found, on=keys)
-        table = rows.pivot_table(
+        chosen = fastest(runs, steps).query("target == @target")
+        chosen["setting"] = (
+            chosen["batch"].astype(str)
+            + " / "
+            + chosen["learning_rate"].astype(str)
+        )
+        settings = chosen.pivot(
+            index="arm", columns="delay_ms", values="setting"
+        )
+        found = tested(runs, steps).query("target == @target")
+        means = found.pivot_table(
             index="arm",
             columns="delay_ms",
-            values=column,
+            values="seconds",
             aggfunc=lambda one: one.mean() if one.notna().all() else np.nan,
         )
-        lines.append(f"seconds to {target} %\n{table.round(1).to_string()}")
+        lines += [
+            f"batch and learning rate for {target} %, by delay in ms",
+            settings.to_string(),
+            f"seconds to {target} % of the test digits",
+            means.round(1).to_string(),
+        ]
     return "\n\n".join(lines)
 
 

@@ -1,0 +1,170 @@
+"""Late gradients with an optimizer chosen for them: what does lateness cost?
+
+    python benchmarks/tuned.py choose --staleness 16 64
+    python benchmarks/tuned.py test --seeds 0 1 2
+    python benchmarks/tuned.py report
+
+staleness.py trains with Adam 1e-3 whatever the lateness, which is unfair to
+whoever learns from late gradients. `choose` tries the optimizers below, each
+with three learning rates, Adam with three values of beta_1 as well, the same for
+true and for synthetic gradients: the network, the order of messages and the five
+epochs of staleness.py, seed 0, 55,000 digits, error on the 5,000 held out.
+`test` trains the best of each optimizer again, with other seeds, and looks at
+the test digits.
+
+One row per run goes to data/results/tuned.csv as soon as it is done; runs that
+are there already are not made again. About half a minute a run on 2 CPU cores.
+"""
+
+import argparse
+import functools
+import itertools
+
+import dni_lesson as dni
+from dni_lesson.experiments.machine import environment
+from dni_lesson.experiments.store import Column
+from dni_lesson.terminal import say
+
+import keras
+import tables
+
+EPOCHS, BATCH_SIZE, TRAINED = 5, 64, 55_000
+SCHEDULES = ("decoupled", "delayed")
+OPTIMIZERS = {
+    "Adam, beta_1 = 0.9": keras.optimizers.Adam,
+    "Adam, beta_1 = 0.5": functools.partial(keras.optimizers.Adam, beta_1=0.5),
+    "Adam, beta_1 = 0": functools.partial(keras.optimizers.Adam, beta_1=0.0),
+    "Nadam": keras.optimizers.Nadam,
+    "Muon": keras.optimizers.Muon,
+    "SGD, Nesterov 0.9": functools.partial(
+        keras.optimizers.SGD, momentum=0.9, nesterov=True
+    ),
+}
+RATES = dict.fromkeys(OPTIMIZERS, (1e-4, 3e-4, 1e-3))
+RATES["SGD, Nesterov 0.9"] = (1e-3, 1e-2, 1e-1)
+RATES["Muon"] = (3e-4, 1e-3, 1e-2)
+RESULTS = tables.table(
+    "tuned",
+    key={
+        "schedule": Column(choices=SCHEDULES),
+        "late": Column(int),
+        "optimizer": Column(choices=OPTIMIZERS),
+        "learning_rate": tables.NUMBER,
+        "digits": Column(choices=("held out", "test")),
+        "seed": tables.SEED,
+    },
+    measured={"error_percent": tables.PERCENT},
+)
+machine = functools.cache(environment)
+
+
+def train(run, data, digits, devices):
+    """Returns the percentage of digits that are wrong after the last epoch."""
+    model = dni.mlp(depth=4, rule="cdni", seed=run["seed"])
+    model.compile(
+        OPTIMIZERS[run["optimizer"]](learning_rate=run["learning_rate"]),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    dni.fit_async(
+        model,
+        *data,
+        EPOCHS,
+        BATCH_SIZE,
+        schedule=run["schedule"],
+        queue_size=run["late"] + 1,
+        in_turn=True,
+        seed=run["seed"],
+        devices=devices,
+    )
+    return tables.error_percent(model, *digits)
+
+
+def choices(schedules, ages):
+    """Returns the keys of the runs that settings are chosen by."""
+    for late, schedule, optimizer in itertools.product(
+        ages, schedules, OPTIMIZERS
+    ):
+        for rate in RATES[optimizer]:
+            yield {
+                "schedule": schedule,
+                "late": late,
+                "optimizer": optimizer,
+                "learning_rate": rate,
+                "digits": "held out",
+                "seed": 0,
+            }
+
+
+def best():
+    """Returns the rows with the best rate for each optimizer."""
+    frame = RESULTS.table().query("digits == 'held out'")
+    groups = frame.groupby(["schedule", "late", "optimizer"])
+    return frame.loc[groups["error_percent"].idxmin()]
+
+
+def tests(seeds):
+    """Returns the keys of the runs that the verdict is read from."""
+    keys = ["schedule", "late", "optimizer", "learning_rate"]
+    for (_, one), seed in itertools.product(best()[keys].iterrows(), seeds):
+        yield {**one, "digits": "test", "seed": seed}
+
+
+def report():
+    """Returns tables: what was chosen, and its test error."""
+    chosen = best().pivot_table(
+        index=["late", "optimizer"],
+        columns="schedule",
+        values=["learning_rate", "error_percent"],
+        sort=False,
+    )
+    frame = RESULTS.table().query("digits == 'test'")
+    found = frame.pivot_table(
+        index=["late", "optimizer"],
+        columns="schedule",
+        values="error_percent",
+        aggfunc=["min", "median", "max"],
+        sort=False,
+    )
+    return f"held out\n{chosen.to_string()}\n\ntest\n{found.to_string()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("what", choices=("choose", "test", "report"))
+    parser.add_argument(
+        "--schedules", nargs="+", choices=SCHEDULES, default=SCHEDULES
+    )
+    parser.add_argument(
+        "--staleness",
+        nargs="+",
+        type=tables.argument(Column(int)),
+        default=[0, 16, 64],
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=tables.argument(tables.SEED),
+        default=[0, 1, 2],
+    )
+    options = parser.parse_args()
+    if options.what == "report":
+        say(report())
+        return
+    (x, y), test = dni.load_mnist()
+    data, digits = (x[:TRAINED], y[:TRAINED]), (x[TRAINED:], y[TRAINED:])
+    if options.what == "choose":
+        runs = choices(options.schedules, options.staleness)
+    else:
+        runs, digits = tests(options.seeds), test
+    devices = dni.worker_devices(4)
+    for run in runs:
+        if RESULTS.has(**run):
+            continue
+        error = train(run, data, digits, devices)
+        RESULTS.add([{**run, "error_percent": error, **machine()}])
+        say(f"{run} -> {error} %")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What the stored rows say of every schedule at its best.
+
+`benchmarks/opponents.py` counted the passes over the data until an error is
+reached, for several batch sizes and learning rates; `benchmarks/asynchrony.py`
+timed the steps (its table `opponents`). Their product is the time to an error.
+
+Locked workers learn what backprop learns, and so does one process, which has no
+link to cross: `"backprop fit"` has the passes of `"locked"` and a time of its
+own, the same at every delay.
+"""
+
+import numpy as np
+import pandas as pd
+
+TRAINED = 55_000  # digits in a pass
+TARGETS = (2.5, 2.0)  # Percent of wrong answers.
+SYNCHRONOUS = ("locked", "gpipe-4")
+PROCESS = "backprop fit"
+SETTING = ["arm", "batch", "learning_rate"]
+
+
+def seconds(runs, steps):
+    """Returns the seconds to each error, one row a run, delay and target.
+
+    Args:
+        runs: `pandas.DataFrame`, the table opponents.csv or some of its rows.
+        steps: `pandas.DataFrame`, rows of asynchrony.csv for one team.
+
+    Returns:
+        `pandas.DataFrame` with the columns of `SETTING`, `delay_ms`, `digits`,
+        `seed`, `target`, `passes`, `staleness`, `ms` and `seconds`; NaN where
+        the error was not reached. Runs with late gradients count at their own
+        delay when test digits were asked, and at all when settings are chosen.
+    """
+    process = runs[runs["arm"] == "locked"].assign(arm=PROCESS)
+    runs = pd.concat([runs, process], ignore_index=True)
+    keys = [*SETTING, "delay_ms", "digits", "seed", "staleness"]
+    parts = [
+        runs[keys].assign(target=target, passes=runs[f"passes_to_{target}"])
+        for target in TARGETS
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table = table.merge(_step_ms(steps), on=["arm", "batch"])
+    anywhere = table["arm"].isin((*SYNCHRONOUS, PROCESS))
+    anywhere |= table["digits"] == "held out"
+    table = table[anywhere | (table["delay_ms"] == table["link_ms"])]
+    table = table.drop(columns="delay_ms").rename(
+        columns={"link_ms": "delay_ms"}
+    )
+    per_pass = np.ceil(TRAINED / table["batch"]) * table["ms"] / 1e3
+    return table.assign(seconds=table["passes"] * per_pass)
+
+
+def _step_ms(steps):
+    """Returns `ms`, medians over rounds, at each arm, batch and `link_ms`."""
+    steps = steps.rename(columns={"delay_ms": "link_ms"})
+    delays = steps[["link_ms"]].drop_duplicates()
+    alone = steps[steps["arm"] == PROCESS].drop(columns="link_ms")
+    steps = pd.concat(
+        [steps[steps["arm"] != PROCESS], alone.merge(delays, how="cross")]
+    )
+    medians = steps.groupby(["arm", "batch", "link_ms"])["ms"].median()
+    return medians.reset_index()
+
+
+def fastest(runs, steps):
+    """Returns the settings with the least seconds on the digits held out.
+
+    One row of `seconds` for each arm, delay and target that some setting
+    reaches.
+    """
+    chosen = seconds(runs[runs["digits"] == "held out"], steps)
+    chosen = chosen.dropna(subset=["seconds"])
+    groups = chosen.groupby(["arm", "delay_ms", "target"])
+    return chosen.loc[groups["seconds"].idxmin()].reset_index(drop=True)
+
+
+def tested(runs, steps):
+    """Returns the rows of `seconds` of those settings on the test digits."""
+    keys = [*SETTING, "delay_ms", "target"]
+    chosen = fastest(runs, steps)[keys]
+    return chosen.merge(seconds(runs[runs["digits"] == "test"], steps), on=keys)
