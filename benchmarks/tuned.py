@@ -6,9 +6,9 @@
 
 staleness.py trains with Adam 1e-3 whatever the lateness, which is unfair to
 whoever learns from late gradients. `choose` tries the optimizers below, each
-with three learning rates, Adam with three values of beta_1 as well, the same for
-true and for synthetic gradients: the network, the order of messages and the five
-epochs of staleness.py, seed 0, 55,000 digits, error on the 5,000 held out.
+with three learning rates, Adam with three values of beta_1 as well, the same
+for true and for synthetic gradients: the network, the order of messages and the
+five epochs of staleness.py, seed 0, 55,000 digits, error on the 5,000 held out.
 `test` trains the best of each optimizer again, with other seeds, and looks at
 the test digits.
 
