@@ -27,8 +27,8 @@ LONGEST_FIRST = (
     "notebooks/00_start_here.ipynb",
     "notebooks/02_predicting_a_gradient.ipynb",
     "tests/test_model.py",
-    "notebooks/solutions/09_playground.ipynb",
-    "notebooks/09_playground.ipynb",
+    "notebooks/solutions/10_playground.ipynb",
+    "notebooks/10_playground.ipynb",
     "tests/test_setup_files.py",
 )
 

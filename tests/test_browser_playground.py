@@ -1,4 +1,4 @@
-"""A reader solves the challenges of lesson 09 with what its panels offer."""
+"""A reader solves the challenges of lesson 10 with what its panels offer."""
 
 import browser
 from panel_page import Page
@@ -42,7 +42,7 @@ def test_every_challenge_is_solved_from_the_panels(chromium, server, root):
         "rules=('backprop', 'cdni')",
         "epochs=10",
     )
-    solve(page, "09-1", line)
+    solve(page, "10-1", line)
 
     page.move("depth", 6)
     page.choose("units", "128")
@@ -56,7 +56,7 @@ def test_every_challenge_is_solved_from_the_panels(chromium, server, root):
         "rules=('backprop', 'cdni')",
         "epochs=5",
     )
-    solve(page, "09-2", line)
+    solve(page, "10-2", line)
 
     page.move("depth", 3)
     page.choose("units", "256")
@@ -72,16 +72,16 @@ def test_every_challenge_is_solved_from_the_panels(chromium, server, root):
         "rules=('dni',)",
         "epochs=10",
     )
-    solve(page, "09-3", line)
+    solve(page, "10-3", line)
 
-    solve(page, "09-4", COUNT)
+    solve(page, "10-4", COUNT)
 
     page.run(MAP_CELL)
     page.look_at(MAP_CELL)
     page.move("weight layers", 10)
     page.choose("units", "384")
     page.wait_for("The bound over backprop on one worker")
-    solve(page, "09-5", "(10, 384, 4)")
+    solve(page, "10-5", "(10, 384, 4)")
     page.close("solved")
 
 

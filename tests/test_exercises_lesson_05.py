@@ -116,7 +116,7 @@ WRONG = {
         ),
         (
             with_slowest(lambda f, b, s: max(rows(f, b)) + max(s)),
-            "a dear predictor on the lesser one",
+            "a costly predictor on the lesser one",
         ),
         (with_slowest(lambda f, b, s: sum(f + b)), "two equal modules"),
         (with_slowest(lambda f, b, s: min(rows(f, b, s))), "a predictor of 1"),

@@ -2,7 +2,7 @@
 
 from dni_lesson.exercises import lesson_06
 from dni_lesson.schedules.cuts import best_cut, join
-from dni_lesson.schedules.speed import max_speedup, step_time
+from dni_lesson.schedules.speed import step_time
 from dni_lesson.schedules.timetable import timetable
 
 import judging
@@ -38,7 +38,7 @@ def all_predictors(cut, forward, backward, predictor):
     return *work[:2], [sum(predictor[: cut[0]]), 0]
 
 
-def dearest_predictor(cut, forward, backward, predictor):
+def costliest_predictor(cut, forward, backward, predictor):
     work = join(cut, forward, backward, predictor)
     return *work[:2], [max(predictor[: cut[0]]), 0]
 
@@ -56,35 +56,6 @@ def backward_only(cut, forward, backward, predictor):
     return join(cut, [1e-9] * len(forward), backward, predictor)
 
 
-def one_worker(forward, backward):
-    return sum(forward) + sum(backward)
-
-
-def break_even(forward, backward):
-    pairs = zip(forward[:-1], backward[:-1], strict=True)
-    return one_worker(forward, backward) - max(map(sum, pairs))
-
-
-def break_even_in_place(forward, backward):
-    one = sum(forward + backward)
-    forward.pop()
-    return one - max(forward[k] + backward[k] for k in range(len(forward)))
-
-
-def break_even_searched(forward, backward):
-    low, high = 0, one_worker(forward, backward)
-    for _ in range(60):
-        middle = (low + high) / 2
-        predictor = [middle] * (len(forward) - 1) + [0]
-        gains = max_speedup(forward, backward, predictor) > 1
-        low, high = (middle, high) if gains else (low, middle)
-    return low
-
-
-def less(busiest):
-    return lambda f, b: one_worker(f, b) - busiest(f, b)
-
-
 RIGHT = {
     "06-1": (11, 11.0, "11", 12, 44 / 4, "44/4", np.int64(11)),
     "06-2": (
@@ -95,18 +66,6 @@ RIGHT = {
         lambda *costs: fastest_cut(*costs, joined=joined_by_hand),
         lambda *costs: best_cut(*costs, workers=2, exactly=True),
         lambda *costs: min((step(c, costs), c) for c in cuts(len(costs[0])))[1],
-    ),
-    "06-3": judging.choice_forms("b"),
-    "06-4": (
-        break_even,
-        break_even_in_place,
-        break_even_searched,
-        lambda f, b: min(
-            one_worker(f, b) - x - y for x, y in zip(f[:-1], b[:-1])
-        ),
-        less(lambda f, b: (np.array(f) + b)[:-1].max()),
-        less(lambda f, b: max(map(sum, list(zip(f, b))[:-1]))),
-        less(lambda f, b: max(f[k] + b[k] for k in range(len(f) - 1))),
     ),
 }
 WRONG = {
@@ -129,11 +88,11 @@ WRONG = {
         ),
         (
             lambda *costs: fastest_cut(*costs, joined=all_predictors),
-            "a dear predictor below",
+            "a costly predictor below",
         ),
         (
-            lambda *costs: fastest_cut(*costs, joined=dearest_predictor),
-            "a dear predictor below",
+            lambda *costs: fastest_cut(*costs, joined=costliest_predictor),
+            "a costly predictor below",
         ),
         (
             lambda *costs: fastest_cut(*costs, joined=predictor_above),
@@ -149,25 +108,6 @@ WRONG = {
         (lambda f, b, s: None, "received None"),
         ([2, 2], "Expected the function `fastest_cut` itself"),
     ),
-    "06-3": judging.choice_slips("b", "abcd"),
-    "06-4": (
-        (lambda f, b: 3, "four equal workers"),
-        (
-            less(lambda f, b: max(map(sum, zip(f, b)))),
-            "the dearest worker is the last",
-        ),
-        (
-            less(lambda f, b: max(f[:-1]) + max(b[:-1])),
-            "long forward in one, long backward above",
-        ),
-        (less(lambda f, b: f[0] + b[0]), "long forward in one, long backward"),
-        (less(lambda f, b: max(f[:-1])), "two equal workers"),
-        (less(lambda f, b: sum(f[:-1] + b[:-1])), "four equal workers"),
-        (one_worker, "expected 3 (two equal workers), received 6"),
-        (lambda f, b: max(map(sum, zip(f, b))), "four equal workers"),
-        (lambda f, b: None, "received None"),
-        (3, "Expected the function `break_even` itself"),
-    ),
 }
 
 
@@ -179,12 +119,6 @@ def test_in_every_case_one_cut_is_faster_than_all_others():
         others = [cut for cut in cuts(len(costs[0])) if cut != expected]
         best = step(expected, costs)
         assert all(step(cut, costs) > best for cut in others)
-
-
-@pytest.mark.parametrize("modules", [([1, 2, 3], [3, 1, 2]), ([1, 3], [2, 6])])
-def test_at_break_even_decoupled_workers_are_as_fast_as_one(modules):
-    predictor = [break_even(*modules)] * (len(modules[0]) - 1) + [0]
-    assert max_speedup(*modules, predictor) == pytest.approx(1)
 
 
 def test_the_queue_of_the_first_exercise_is_the_shortest_that_hides_the_link():

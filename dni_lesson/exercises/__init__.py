@@ -8,7 +8,8 @@ from dni_lesson.exercises import (
     lesson_04,
     lesson_05,
     lesson_06,
-    lesson_09,
+    lesson_07,
+    lesson_10,
 )
 from dni_lesson.exercises.exercise import Exercise, report
 
@@ -20,7 +21,8 @@ _LESSONS = (
     lesson_04,
     lesson_05,
     lesson_06,
-    lesson_09,
+    lesson_07,
+    lesson_10,
 )
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise

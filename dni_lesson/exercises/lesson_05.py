@@ -21,7 +21,7 @@ _DELAYS = [
         (3, [1, 1], [2, 2], [1, 0], "a predictor of 1 on the first"),
         (5, [1, 2, 1], [2, 2, 2], [1, 1, 0], "three modules"),
         (4, [5, 1, 1], [1, 6, 2], [0, 1, 0], "long forward below, long above"),
-        (3, [1, 4], [2, 8], [5, 0], "a dear predictor on the lesser one"),
+        (3, [1, 4], [2, 8], [5, 0], "a costly predictor on the lesser one"),
         (1, [4, 4], [4, 4], [0, 0], "no delay is needed"),
     )
 ]

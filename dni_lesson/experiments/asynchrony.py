@@ -19,6 +19,8 @@ ARMS = (
     "locked",
     BEST_GPIPE,
     "decoupled",
+    "decoupled softmax",
+    "decoupled greedy",
     "delayed",
     "backprop fit",
     "Keras fit",
@@ -46,18 +48,32 @@ def by_round(frame, values="ms"):
     return wide.rename_axis(columns=None)
 
 
+def _cells(table):
+    """Groups a table by what tells its cells apart: one of `CELL` or more."""
+    differ = [
+        name
+        for name in CELL
+        if table.index.get_level_values(name).nunique() > 1
+    ]
+    return table.groupby(differ or ["width"])
+
+
 def step_ms(frame):
-    """Returns the medians over rounds of `by_round`, a row for each cell."""
-    return by_round(frame).groupby(CELL).median()
+    """Returns the medians over rounds of `by_round`, a row for each cell.
+
+    The index holds those of `CELL` in which the rows differ.
+    """
+    return _cells(by_round(frame)).median()
 
 
 def speeds(frame, base):
     """Returns how many times as fast as the arm `base` each arm is.
 
-    A row for each cell: medians over rounds of the ratios inside a round.
+    A row for each cell, as in `step_ms`: medians over rounds of the ratios
+    inside a round.
     """
     wide = by_round(frame)
-    return wide.rdiv(wide[base], axis=0).groupby(CELL).median()
+    return _cells(wide.rdiv(wide[base], axis=0)).median()
 
 
 def gains(frame):

@@ -1,4 +1,4 @@
-"""When does decoupling pay? The panel of lessons 05, 06 and 09."""
+"""When does decoupling pay? The panel of lessons 05, 07 and 10."""
 
 import functools
 

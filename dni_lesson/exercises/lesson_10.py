@@ -1,4 +1,4 @@
-"""The challenges of lesson 09: what an answer returns is run and judged."""
+"""The challenges of lesson 10: what an answer returns is run and judged."""
 
 import functools
 
@@ -134,7 +134,7 @@ def _three_integers(shape):
 
 EXERCISES = (
     Exercise(
-        "09-1",
+        "10-1",
         _judge_link,
         hints=(
             "Over such a link a locked step is ten times as long as its work. "
@@ -148,7 +148,7 @@ EXERCISES = (
         "every iteration; decoupled ones do not wait.",
     ),
     Exercise(
-        "09-2",
+        "10-2",
         _judge_broken,
         hints=(
             "What makes predictions of predictions worse, and what leaves "
@@ -161,7 +161,7 @@ EXERCISES = (
         "to predict first, boundary after boundary.",
     ),
     Exercise(
-        "09-3",
+        "10-3",
         _judge_rescued,
         hints=(
             "DNI fails a little at each boundary. How many must there be?",
@@ -173,7 +173,7 @@ EXERCISES = (
         "the label carry enough.",
     ),
     Exercise(
-        "09-4",
+        "10-4",
         cases("probability", [((f,), _probability) for f in (3, 2)]),
         hints=(
             "An iteration with stochastic updates makes a share p of the calls "
@@ -187,7 +187,7 @@ EXERCISES = (
         "headline without any worker beside the first.",
     ),
     Exercise(
-        "09-5",
+        "10-5",
         _judge_shape,
         hints=(
             "A worker is as slow as its layers and its predictor. A worker "

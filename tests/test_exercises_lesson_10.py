@@ -1,4 +1,4 @@
-"""Right forms of answers to lesson 09 are accepted, slips get a hint.
+"""Right forms of answers to lesson 10 are accepted, slips get a hint.
 
 The races are small stand-ins with real histories: that real races get there is
 what a browser test and the solution notebook show.
@@ -54,7 +54,7 @@ def probability(factor, models=("cdni", "backprop"), layers=range(4)):
 BACKPROP, CALLS = 802_304, 2_279_424  # MACs, as the lesson counts them.
 
 RIGHT = {
-    "09-1": (
+    "10-1": (
         race(backprop=[0.96], cdni=[0.9, 0.9, 0.96]),
         race(backprop=[0.94], cdni=[0.93, 0.94]),
         race(cdni=[0.94], backprop=[0.94]),
@@ -64,7 +64,7 @@ RIGHT = {
         race(backprop=[0.96], cdni=[0.96], dni=[0.5], no_bprop=[0.8]),
         panel(backprop=[0.96], cdni=[0.96]),
     ),
-    "09-2": (
+    "10-2": (
         race(backprop=[0.9], cdni=[0.69]),
         race(backprop=[0.85], cdni=[0.64]),
         race(backprop=[0.1, 0.9], cdni=[0.9, 0.1]),
@@ -72,7 +72,7 @@ RIGHT = {
         race(backprop=[0.9], cdni=[0.5], no_bprop=[0.9]),
         panel(backprop=[0.9], cdni=[0.5]),
     ),
-    "09-3": (
+    "10-3": (
         race(dni=[0.5, 0.91]),
         race(dni=[0.9]),
         race(depth=6, dni=[0.95]),
@@ -80,7 +80,7 @@ RIGHT = {
         race(backprop=[0.1], dni=[0.95]),
         panel(dni=[0.95]),
     ),
-    "09-4": (
+    "10-4": (
         probability,
         lambda factor: BACKPROP / (factor * CALLS),
         lambda factor: BACKPROP / factor / CALLS,
@@ -89,7 +89,7 @@ RIGHT = {
         lambda factor: np.divide(BACKPROP, factor * CALLS),
         lambda factor: probability(factor, layers=(3, 2, 1, 0)),
     ),
-    "09-5": (
+    "10-5": (
         lambda: (10, 392, 4),
         lambda: [10, 384, 4],
         lambda: (9, 224, 4),
@@ -100,7 +100,7 @@ RIGHT = {
     ),
 }
 WRONG = {
-    "09-1": (
+    "10-1": (
         (race(backprop=[0.96], cdni=[0.9]), "cdni reaches 90.0%"),
         (race(backprop=[0.9], cdni=[0.96]), "backprop reaches 90.0%"),
         (race(cdni=[0.96]), "Expected a race of backprop and cdni"),
@@ -117,7 +117,7 @@ WRONG = {
             "The race was stopped before its end",
         ),
     ),
-    "09-2": (
+    "10-2": (
         (race(backprop=[0.6], cdni=[0.2]), "broke backprop too"),
         (race(backprop=[0.9], cdni=[0.8]), "fewer than 20"),
         (race(backprop=[0.9], cdni=[0.95]), "fewer than 20"),
@@ -126,7 +126,7 @@ WRONG = {
         (race(backprop=[0.9], dni=[0.1]), "Expected a race of backprop and c"),
         (lambda: {"epochs": 5}, "Expected a RacePanel. Received: {'epochs"),
     ),
-    "09-3": (
+    "10-3": (
         (race(dni=[0.91, 0.89]), "DNI ends at 89.0%"),
         (race(dni=[0.5]), "DNI ends at 50.0%"),
         (race(state="stopped", dni=[0.5]), "stopped before its end"),
@@ -135,7 +135,7 @@ WRONG = {
         (race(), "Expected a race of dni"),
         (lambda: None, "Expected a RacePanel. Received: None"),
     ),
-    "09-4": (
+    "10-4": (
         (lambda factor: 1 / factor, "expected 0.1173"),
         (lambda factor: probability(3), "probability(2): expected"),
         (lambda factor: probability(factor, layers=[0]), "received 0.36"),
@@ -150,7 +150,7 @@ WRONG = {
         (lambda factor: None, "received None"),
         (0.117, "Expected the function `probability` itself"),
     ),
-    "09-5": (
+    "10-5": (
         (lambda: (10, 256, 4), "The bound over one worker is 2.73, not 3"),
         (lambda: (10, 512, 4), "The bound over one worker is 2.99, not 3"),
         (lambda: (4, 384, 4), "not 3"),
@@ -166,14 +166,14 @@ WRONG = {
 }
 
 
-TestForms = judging.tests_of("09", RIGHT, WRONG)
+TestForms = judging.tests_of("10", RIGHT, WRONG)
 
 
 def test_a_race_gives_signs_of_life(capsys):
     def tiny():
         return RacePanel(depth=3, units=32, rules=("dni",), epochs=3)
 
-    check("09-3", tiny)
+    check("10-3", tiny)
     first, second = capsys.readouterr().out.splitlines()
     assert first == "Your race, 3 epochs: 1 2 3"
-    assert second.startswith("Exercise 09-3: not yet. DNI ends at")
+    assert second.startswith("Exercise 10-3: not yet. DNI ends at")
