@@ -13,10 +13,10 @@ over links of that delay, and looks at the test digits. Seconds are passes times
 steps times the milliseconds of asynchrony.py's table `opponents`.
 
 Locked workers learn what backprop learns, so `locked` is trained by `fit`, and
-for it and for GPipe the delay does not matter. Late gradients are as late as the
-run makes them, with queues as long as in asynchrony.py. One row per run goes to
-data/results/opponents.csv as soon as it is done; runs that are there already
-are not made again. Ten to sixty seconds a run on 2 CPU cores.
+for it and for GPipe the delay does not matter. Late gradients are as late as
+the run makes them, with queues as long as in asynchrony.py. One row per run
+goes to data/results/opponents.csv as soon as it is done; runs that are there
+already are not made again. Ten to sixty seconds a run on 2 CPU cores.
 """
 
 import argparse
