@@ -7,6 +7,7 @@ time, and how much late gradients harm.
 from dni_lesson.plots.style import (
     COLORS,
     INK,
+    LOOKS,
     error_axis,
     mark_claim,
     ratio_axis,
@@ -22,7 +23,15 @@ import seaborn as sns
 _MARKERS = "os^Dv"
 # Ways to train with workers: what they are called, their colour and style.
 _ARMS = {
-    "decoupled": ("decoupled workers", COLORS["synthetic"], "o-"),
+    "locked": ("locked workers", COLORS["true"], "P--"),
+    "gpipe-4": ("GPipe, 4 micro-batches", COLORS["true"], "D:"),
+    "decoupled": ("decoupled, linear predictors", COLORS["synthetic"], "o-"),
+    "decoupled softmax": (
+        "decoupled, softmax predictors",
+        LOOKS["cdni-softmax"].color,
+        "o-",
+    ),
+    "decoupled greedy": ("decoupled, greedy", LOOKS["greedy"].color, "X--"),
     "delayed": ("workers with late true gradients", COLORS["late"], "^--"),
     "best GPipe": ("GPipe, at its best", COLORS["true"], "D:"),
     "backprop fit": ("one process, all cores", COLORS["true"], "s-"),
@@ -178,7 +187,7 @@ def plot_speed_against_width(speeds, ax=None):
     """
     ax = ax or plt.gca()
     for arm, (name, color, style) in _ARMS.items():
-        if arm in speeds:
+        if arm in speeds and arm != "locked":
             ax.plot(speeds.index, speeds[arm], style, color=color, label=name)
     ax.axhline(1, color=COLORS["reference"], linewidth=1)
     ax.set_xscale("log", base=2)
@@ -232,6 +241,48 @@ def plot_gain_against_delay(gains, ax=None):
     ax.set_xlabel("link delay, ms")
     ax.set_ylabel("times as fast as locked workers")
     ax.legend(frameon=False, fontsize=8, loc="upper left")
+    sns.despine(ax=ax)
+    return ax
+
+
+def plot_seconds_to_error(seconds, ax=None):
+    """Draws how long each schedule takes to an error against the link delay.
+
+    Markers are means over seeds, bars go from the fastest to the slowest seed.
+    A schedule with a seed that does not reach the error has no marker there.
+
+    Args:
+        seconds: `pandas.DataFrame` with the columns `arm`, `delay_ms` and
+            `seconds`, a row for each seed.
+        ax: Matplotlib axes. Default: the current ones.
+
+    Returns:
+        The axes.
+    """
+    ax = ax or plt.gca()
+    delays = sorted(seconds["delay_ms"].unique())
+    shift = np.linspace(-0.2, 0.2, len(_ARMS))
+    for (arm, (name, color, style)), aside in zip(
+        _ARMS.items(), shift, strict=True
+    ):
+        rows = seconds[seconds["arm"] == arm]
+        if rows.empty:
+            continue
+        ends = rows.pivot_table(
+            index="delay_ms", columns="seed", values="seconds", dropna=False
+        ).reindex(delays)
+        ends = ends.where(ends.notna().all(axis=1))
+        mean = ends.mean(axis=1)
+        bars = [mean - ends.min(axis=1), ends.max(axis=1) - mean]
+        x = np.arange(len(delays)) + aside
+        ax.errorbar(x, mean, bars, fmt=style, color=color, label=name)
+    ax.set_yscale("log")
+    ax.set_xticks(range(len(delays)), [f"{delay:g}" for delay in delays])
+    ax.set_xlabel("link delay in ms")
+    ax.set_ylabel("seconds to the error")
+    ax.legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
+    )
     sns.despine(ax=ax)
     return ax
 
