@@ -27,11 +27,16 @@ class BoundaryGradient(NamedTuple):
             counted from 1 at the input.
         true: Array `(batch, *features)`, by full backprop.
         synthetic: Array `(batch, *features)`, what the interface sends down.
+        update_cosine: Float, the cosine of what the two come to as gradients of
+            the weights of module k: sums over the batch, in which errors that
+            point in all directions cancel. `nan` if one of them is zero, or if
+            the module has no weights.
     """
 
     boundary: int
     true: np.ndarray
     synthetic: np.ndarray
+    update_cosine: float = float("nan")
 
 
 def boundary_gradients(model, x, y):
@@ -107,10 +112,10 @@ def gradient_function(model):
         # for one that is traced too often, and warn.
         if kind not in traced:
             traced[kind] = compute.get_concrete_function(x, y)
-        true, synthetic = traced[kind](x, y)
+        found = zip(*traced[kind](x, y), strict=True)
         return [
-            BoundaryGradient(k, g.numpy(), g_hat.numpy())
-            for k, g, g_hat in zip(boundaries, true, synthetic, strict=True)
+            BoundaryGradient(k, g.numpy(), g_hat.numpy(), float(cosine))
+            for k, (g, g_hat, cosine) in zip(boundaries, found, strict=True)
         ]
 
     return call
@@ -134,20 +139,27 @@ class Crossing(keras.layers.Layer):
 def _compiled_gradients(model):
     """Returns a `tf.function` of tensors `(x, y)`.
 
-    It returns two lists, the true and the synthetic gradients.
+    It returns three lists: the true and the synthetic gradients, and the
+    cosines of the gradients of weights that follow from them.
     """
     copies = [Crossing() for _ in model.interfaces]
     interfaces = [one for one in model.interfaces if one is not None]
+    weights = [
+        module.trainable_variables
+        for module, interface in model.stages()
+        if interface is not None
+    ]
 
     @tf.function(jit_compile=model.jit_compile)
     def compute(x, y):
         # Whatever is assigned in this scope stays in it.
         with keras.StatelessScope(collect_losses=True):
-            with tf.GradientTape() as tape:
-                h, crossings = x, []
+            with tf.GradientTape(persistent=True) as tape:
+                h, outputs, crossings = x, [], []
                 for k, (module, interface) in enumerate(model.stages()):
                     h = module(h, training=True)
                     if interface is not None:
+                        outputs.append(h)
                         h = copies[k](h)
                         crossings.append(h)
                         tape.watch(h)
@@ -161,9 +173,33 @@ def _compiled_gradients(model):
                     interfaces, crossings, strict=True
                 )
             ]
-        return true, synthetic
+            cosines = [
+                _update_cosine(tape, *one)
+                for one in zip(outputs, weights, true, synthetic, strict=True)
+            ]
+        return true, synthetic, cosines
 
     return compute
+
+
+def _update_cosine(tape, output, weights, true, synthetic):
+    """Returns the cosine of two gradients of a module's weights, a scalar."""
+    by_true, by_synthetic = (
+        [
+            tf.reshape(one, (-1,))
+            for one in tape.gradient(
+                output,
+                [variable.value for variable in weights],
+                output_gradients=tf.cast(gradient, output.dtype),
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+        ]
+        for gradient in (true, synthetic)
+    )
+    if not by_true:
+        return tf.constant(float("nan"))
+    one, other = tf.concat(by_true, 0), tf.concat(by_synthetic, 0)
+    return tf.tensordot(one, other, 1) / (tf.norm(one) * tf.norm(other))
 
 
 def _sent_down(interface, h, y, scale, output_gradient):
@@ -216,8 +252,8 @@ class GradientMonitor(keras.callbacks.Callback):
 
     Training is left as it is: with and without the monitor the weights are the
     same, bit for bit. As a side effect `history` grows by one row per interface
-    at each measurement, which costs about two training steps on a batch of the
-    probe's size; the function is compiled when training begins.
+    at each measurement, which costs about three training steps on a batch of
+    the probe's size; the function is compiled when training begins.
 
     Args:
         x_probe: Array `(batch, *features)`; a few hundred examples are enough.
@@ -231,8 +267,9 @@ class GradientMonitor(keras.callbacks.Callback):
     Attributes:
         history: Dict of equal-length lists: `step` (training steps since `fit`
             began), `boundary` (1 at the input), `cosine`, `sign_agreement`,
-            `norm_ratio`, `relative_error` (see `agreement`). Begins anew with
-            each `fit`; empty for a model without interfaces.
+            `norm_ratio`, `relative_error` (see `agreement`), `update_cosine`
+            (see `BoundaryGradient`). Begins anew with each `fit`; empty for a
+            model without interfaces.
 
     Raises:
         ValueError: If `every` is neither; at the start of training if the
@@ -278,15 +315,17 @@ class GradientMonitor(keras.callbacks.Callback):
             self._measure()
 
     def _measure(self):
-        for boundary, true, synthetic in self._gradients(*self._probe):
-            row = {"step": self._step, "boundary": boundary}
-            row |= agreement(true, synthetic)
+        for found in self._gradients(*self._probe):
+            row = {"step": self._step, "boundary": found.boundary}
+            row |= agreement(found.true, found.synthetic)
+            row["update_cosine"] = found.update_cosine
             for key, value in row.items():
                 self.history[key].append(value)
 
 
 def _empty_history():
-    keys = ("step", "boundary", *agreement(np.ones(1), np.ones(1)))
+    measures = agreement(np.ones(1), np.ones(1))
+    keys = ("step", "boundary", *measures, "update_cosine")
     return {key: [] for key in keys}
 
 

@@ -91,8 +91,10 @@ def test_with_the_product_of_the_weights_above_it_is_backprop_in_linear_nets():
     model.build((None, 4))
     model.compile("sgd", "mse", jit_compile=False)
     model.interfaces[0].matrix.assign(keras.ops.transpose(linear[1].kernel))
-    ((_, true, sent),) = dni.boundary_gradients(model, X, X[:, :3])
-    np.testing.assert_allclose(sent, true, rtol=1e-4, atol=1e-7)
+    (found,) = dni.boundary_gradients(model, X, X[:, :3])
+    np.testing.assert_allclose(
+        found.synthetic, found.true, rtol=1e-4, atol=1e-7
+    )
 
 
 def test_the_monitor_sees_what_fit_sends_down(double_precision):

@@ -43,6 +43,61 @@ def test_synthetic_gradient_is_what_training_sends_down():
     np.testing.assert_allclose(received, tape.gradient(loss, h), atol=1e-7)
 
 
+def test_the_cosine_of_the_update_is_that_of_the_gradients_of_all_weights():
+    x, y = helpers.toy_data()
+    model = model_with("cdni")
+    model.fit(x, y, epochs=2, verbose=0)
+    (found, _) = dni.boundary_gradients(model, x, y)
+    module = model.modules[0]
+    with tf.GradientTape(persistent=True) as tape:
+        h = module(x, training=True)
+    one, other = (
+        np.concatenate([np.ravel(part) for part in parts])
+        for parts in (
+            tape.gradient(
+                h,
+                [one.value for one in module.trainable_variables],
+                output_gradients=tf.constant(gradient),
+            )
+            for gradient in (found.true, found.synthetic)
+        )
+    )
+    expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert found.update_cosine == pytest.approx(expected, abs=1e-4)
+    assert abs(expected - dni.agreement(*found[1:3])["cosine"]) > 0.01
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_synthetic_gradient_that_is_true_makes_the_true_update(sign):
+    x, y = helpers.toy_data()
+    model = dni.DecoupledModel(
+        [keras.layers.Dense(5), keras.layers.Dense(3)],
+        [dni.DirectFeedback(3)],
+    )
+    model.build((None, x.shape[1]))
+    model.compile("sgd", helpers.crossentropy(), run_eagerly=True)
+    kernel = model.modules[1].kernel
+    model.interfaces[0].matrix.assign(sign * keras.ops.transpose(kernel))
+    (found,) = dni.boundary_gradients(model, x, y)
+    assert found.update_cosine == pytest.approx(sign, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "below, interface",
+    [
+        (keras.layers.Dense(4), dni.SyntheticGradient()),  # zero at the start
+        (keras.layers.ReLU(), dni.DirectFeedback(3)),  # no weights
+    ],
+)
+def test_an_update_that_is_none_has_no_cosine(below, interface):
+    x, y = helpers.toy_data()
+    model = dni.DecoupledModel([below, keras.layers.Dense(3)], [interface])
+    model.build((None, x.shape[1]))
+    model.compile("sgd", helpers.crossentropy(), run_eagerly=True)
+    (found,) = dni.boundary_gradients(model, x, y)
+    assert np.isnan(found.update_cosine)
+
+
 def test_measuring_changes_nothing_in_the_model():
     x, y = helpers.toy_data()
     model = dni.DecoupledModel(
@@ -149,6 +204,7 @@ def test_gradient_monitor_has_one_row_per_epoch_and_boundary():
         "sign_agreement",
         "norm_ratio",
         "relative_error",
+        "update_cosine",
     ]
 
 

@@ -107,7 +107,7 @@ def gradient_pair(rule, step, gradient):
     Returns:
         `(figure, words)`.
     """
-    boundary, true, synthetic = gradient
+    boundary, true, synthetic, _ = gradient
     figure = Figure(figsize=(9, 3.3), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     figure.suptitle(f"{rule}, boundary {boundary}, step {step}", fontsize=11)

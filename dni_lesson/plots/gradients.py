@@ -12,8 +12,8 @@ def plot_agreement(history, measure="cosine", ax=None):
 
     Args:
         history: The `history` of a `GradientMonitor`.
-        measure: String: `"cosine"`, `"sign_agreement"`, `"norm_ratio"` or
-            `"relative_error"`. Default `"cosine"`.
+        measure: String: `"cosine"`, `"sign_agreement"`, `"norm_ratio"`,
+            `"relative_error"` or `"update_cosine"`. Default `"cosine"`.
         ax: Matplotlib axes. Default: the current ones.
 
     Returns:
@@ -33,8 +33,8 @@ def plot_agreement(history, measure="cosine", ax=None):
             color=shade,
             label=f"boundary {boundary}",
         )
-    ideal = {"cosine": 1.0, "sign_agreement": 1.0, "norm_ratio": 1.0}
-    ax.axhline(ideal.get(measure, 0.0), color=COLORS["true"], linewidth=1)
+    ideal = 0.0 if measure == "relative_error" else 1.0
+    ax.axhline(ideal, color=COLORS["true"], linewidth=1)
     ax.set(xlabel="training step", ylabel=measure.replace("_", " "))
     ax.legend(frameon=False)
     sns.despine(ax=ax)
