@@ -138,7 +138,8 @@ def test_speeds_are_drawn_over_the_width_for_the_arms_that_there_are(ax):
         index=pd.Index([256, 1024], name="width"),
     )
     assert plots.plot_speed_against_width(speeds, ax=ax) is ax
-    assert labels(ax) == ["decoupled workers", "one process, all cores"]
+    names = ["decoupled, linear predictors", "one process, all cores"]
+    assert labels(ax) == names
     decoupled, backprop = ax.lines[:2]
     assert decoupled.get_xydata().tolist() == [[256, 1.9], [1024, 1.6]]
     assert backprop.get_color() == plots.COLORS["true"] != decoupled.get_color()
@@ -181,3 +182,28 @@ def test_runs_as_they_happened_are_hollow(ax):
         "true gradients, late",
     ]
     assert star.get_markerfacecolor() == "white"
+
+
+def test_seconds_to_an_error_are_means_with_the_range_of_the_seeds(ax):
+    rows = [
+        ("locked", 0.0, [2.0, 4.0]),
+        ("locked", 5.0, [20.0, 40.0]),
+        ("decoupled softmax", 0.0, [3.0, 5.0]),
+        ("decoupled softmax", 5.0, [3.0, np.nan]),  # A seed never got there.
+    ]
+    frame = pd.DataFrame(
+        {"arm": arm, "delay_ms": delay, "seed": seed, "seconds": value}
+        for arm, delay, values in rows
+        for seed, value in enumerate(values)
+    )
+    assert plots.plot_seconds_to_error(frame, ax) is ax
+    assert labels(ax) == ["locked workers", "decoupled, softmax predictors"]
+    locked, decoupled = ax.containers
+    assert list(locked.lines[0].get_ydata()) == pytest.approx([3, 30])
+    assert np.isnan(decoupled.lines[0].get_ydata()[1])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "5"]
+    (bars,) = locked.lines[2]
+    assert [bar[:, 1].tolist() for bar in bars.get_segments()] == [
+        [2, 4],
+        [20, 40],
+    ]

@@ -95,11 +95,11 @@ def gains(runs, steps, agreement, target=TARGETS[0]):
         target: Float, one of `TARGETS`.
 
     Returns:
-        `pandas.DataFrame`, one row for each setting of the digits held out that
-        locked workers reach the error with, and each delay: the columns of
-        `SETTING`, `delay_ms`; `pace` and `passes`, the two ratios; `gain`, their
-        product, 0 if decoupled workers never reach the error; and `told_pace`,
-        `cosine` and `told_gain`, what was foretold of these three.
+        `pandas.DataFrame`, one row for each delay and each setting with which
+        locked workers reach the error on the digits held out: the columns of
+        `SETTING`, `delay_ms`; `pace` and `passes`, the two ratios; `gain`,
+        their product, 0 if decoupled workers never reach the error; and
+        `told_pace`, `cosine` and `told_gain`, what was foretold of these three.
     """
     settings = ["batch", "learning_rate", "delay_ms"]
     table = seconds(runs[runs["digits"] == "held out"], steps)

@@ -24,6 +24,9 @@ from dni_lesson.plots.speedup import (
 )
 from dni_lesson.plots.speedup import plot_late_gradients as plot_late_gradients
 from dni_lesson.plots.speedup import (
+    plot_seconds_to_error as plot_seconds_to_error,
+)
+from dni_lesson.plots.speedup import (
     plot_speed_against_p as plot_speed_against_p,
 )
 from dni_lesson.plots.speedup import (
