@@ -4,7 +4,7 @@
     python benchmarks/opponents.py test --seeds 0 1 2
     python benchmarks/opponents.py report
 
-The net of slow_link.py, 8 layers of 256 units on four workers, Adam with one
+The net of asynchrony.py, 8 layers of 256 units on four workers, Adam with one
 learning rate, 55,000 digits. `choose` tries the same batch sizes and learning
 rates for every schedule, seed 0, over links of 5 ms, and counts the passes
 until 2.5 and 2.0 % of the 5,000 digits held out are wrong. `test` trains those

@@ -34,7 +34,16 @@ def emptied(module, folder, monkeypatch):
 
 @pytest.mark.parametrize(
     "name",
-    ["accuracy", "asynchrony", "messages", "slow_link", "staleness", *ON_UNIX],
+    [
+        "accuracy",
+        "agreement",
+        "asynchrony",
+        "messages",
+        "opponents",
+        "staleness",
+        "tuned",
+        *ON_UNIX,
+    ],
 )
 def test_what_is_stored_is_read(name):
     table = importlib.import_module(name).RESULTS
