@@ -32,6 +32,7 @@ from dni_lesson.experiments.opponents import (
     TARGETS,
     TRAINED,
     fastest,
+    mean_seconds,
     tested,
 )
 from dni_lesson.experiments.store import Column
@@ -200,31 +201,17 @@ def report():
     """Returns tables: the settings that were chosen, and seconds to an error,
     the mean of the seeds if all of them reached it."""
     runs, steps = RESULTS.table(), step_times()
-    lines = []
-    for target in TARGETS:
-        chosen = fastest(runs, steps).query("target == @target")
-        chosen["setting"] = (
-            chosen["batch"].astype(str)
-            + " / "
-            + chosen["learning_rate"].astype(str)
-        )
-        settings = chosen.pivot(
-            index="arm", columns="delay_ms", values="setting"
-        )
-        found = tested(runs, steps).query("target == @target")
-        means = found.pivot_table(
-            index="arm",
-            columns="delay_ms",
-            values="seconds",
-            aggfunc=lambda one: one.mean() if one.notna().all() else np.nan,
-        )
-        lines += [
-            f"batch and learning rate for {target} %, by delay in ms",
-            settings.to_string(),
-            f"seconds to {target} % of the test digits",
-            means.round(1).to_string(),
-        ]
-    return "\n\n".join(lines)
+    chosen = fastest(runs, steps)
+    rates = chosen["learning_rate"].astype(str)
+    chosen["setting"] = chosen["batch"].astype(str) + " / " + rates
+    settings = chosen.pivot(
+        index=["target", "arm"], columns="delay_ms", values="setting"
+    )
+    means = mean_seconds(tested(runs, steps))
+    return (
+        f"batch and learning rate, by delay in ms\n{settings.to_string()}\n\n"
+        f"seconds to an error on test digits\n{means.round(1).to_string()}"
+    )
 
 
 def main():

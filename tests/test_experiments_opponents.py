@@ -112,6 +112,17 @@ def test_late_gradients_count_at_their_own_delay_when_they_are_tested():
     assert list(table.query("arm == 'locked'")["delay_ms"].unique()) == [5.0]
 
 
+def test_a_mean_has_all_of_its_seeds():
+    tests = [
+        run("locked", 100, (4, passes), digits="test", seed=seed)
+        for seed, passes in enumerate((6, None))
+    ]
+    table = opponents.tested(pd.DataFrame(CHOICES + tests), STEPS)
+    means = opponents.mean_seconds(table)
+    assert means.loc[(2.5, "locked"), 0.0] == pytest.approx(2.2)
+    assert pd.isna(means.loc[(2.0, "locked"), 0.0])
+
+
 def test_a_gain_is_a_ratio_of_paces_times_a_ratio_of_passes():
     agreement = pd.DataFrame(
         {

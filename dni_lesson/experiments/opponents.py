@@ -82,6 +82,24 @@ def tested(runs, steps):
     return chosen.merge(seconds(runs[runs["digits"] == "test"], steps), on=keys)
 
 
+def mean_seconds(table):
+    """Returns the means over seeds, NaN where a seed does not get there.
+
+    Args:
+        table: `pandas.DataFrame` as from `tested`.
+
+    Returns:
+        `pandas.DataFrame` with the index `target`, `arm`, a column a delay.
+    """
+    return table.pivot_table(
+        index=["target", "arm"],
+        columns="delay_ms",
+        values="seconds",
+        aggfunc=lambda one: one.mean(skipna=False),
+        dropna=False,
+    )
+
+
 def gains(runs, steps, agreement, target=TARGETS[0]):
     """Returns what decoupled workers gain over locked ones with their settings.
 
