@@ -186,10 +186,11 @@ def step_times():
     return rows[(rows["table"] == "opponents") & (rows["workers"] == WORKERS)]
 
 
-def tests(seeds):
+def tests(seeds, delays):
     """Returns the keys of the runs that the verdict is read from."""
     settings = [*SETTING, "delay_ms"]
     best = fastest(RESULTS.table(), step_times())
+    best = best[best["delay_ms"].isin(delays)]
     best["arm"] = best["arm"].replace(PROCESS, "locked")
     best.loc[best["arm"].isin(SYNCHRONOUS), "delay_ms"] = 0.0
     best = best[settings].drop_duplicates().sort_values(settings)
@@ -224,6 +225,13 @@ def main():
         type=tables.argument(tables.SEED),
         default=[0, 1, 2],
     )
+    parser.add_argument(
+        "--delays",
+        nargs="+",
+        type=tables.argument(tables.NUMBER),
+        default=[0.0, 1.0, 5.0, 20.0],
+        help="milliseconds, of the links in `test`",
+    )
     options = parser.parse_args()
     if options.what == "report":
         say(report())
@@ -233,7 +241,7 @@ def main():
     if options.what == "choose":
         run({}, choose(options.arms), train, held_out)
     else:
-        run({}, tests(options.seeds), train, test)
+        run({}, tests(options.seeds, options.delays), train, test)
 
 
 if __name__ == "__main__":
