@@ -8,8 +8,8 @@ The net of asynchrony.py, 8 layers of 256 units on four workers, Adam with one
 learning rate, 55,000 digits. `choose` tries the same batch sizes and learning
 rates for every schedule, seed 0, over links of 5 ms, and counts the passes
 until 2.5 and 2.0 % of the 5,000 digits held out are wrong. `test` trains those
-settings again that `report` finds fastest at some delay, with other seeds and
-over links of that delay, and looks at the test digits. Seconds are passes times
+settings again that `report` finds fastest at some delay, with other seeds, and
+looks at the test digits. Seconds are passes times
 steps times the milliseconds of asynchrony.py's table `opponents`.
 
 Locked workers learn what backprop learns, so `locked` is trained by `fit`, and
@@ -167,6 +167,11 @@ def run(arms, runs, train, digits):
         say(f"{key} -> {found}")
 
 
+def over(arm):
+    """Returns the column of the link delay that a run is made with."""
+    return {"delay_ms": 0.0 if arm in SYNCHRONOUS else 5.0}
+
+
 def choose(arms):
     """Returns the keys of the runs that settings are chosen by."""
     for arm, batch, rate in itertools.product(arms, BATCHES, RATES):
@@ -174,7 +179,7 @@ def choose(arms):
             "arm": arm,
             "batch": batch,
             "learning_rate": rate,
-            "delay_ms": 0.0 if arm in SYNCHRONOUS else 5.0,
+            **over(arm),
             "digits": "held out",
             "seed": 0,
         }
@@ -186,16 +191,14 @@ def step_times():
     return rows[(rows["table"] == "opponents") & (rows["workers"] == WORKERS)]
 
 
-def tests(seeds, delays):
+def tests(seeds, arms):
     """Returns the keys of the runs that the verdict is read from."""
-    settings = [*SETTING, "delay_ms"]
     best = fastest(RESULTS.table(), step_times())
-    best = best[best["delay_ms"].isin(delays)]
     best["arm"] = best["arm"].replace(PROCESS, "locked")
-    best.loc[best["arm"].isin(SYNCHRONOUS), "delay_ms"] = 0.0
-    best = best[settings].drop_duplicates().sort_values(settings)
+    best = best[best["arm"].isin(arms)]
+    best = best[SETTING].drop_duplicates().sort_values(SETTING)
     for one, seed in itertools.product(best.to_dict("records"), seeds):
-        yield {**one, "digits": "test", "seed": seed}
+        yield {**one, **over(one["arm"]), "digits": "test", "seed": seed}
 
 
 def report():
@@ -225,13 +228,6 @@ def main():
         type=tables.argument(tables.SEED),
         default=[0, 1, 2],
     )
-    parser.add_argument(
-        "--delays",
-        nargs="+",
-        type=tables.argument(tables.NUMBER),
-        default=[0.0, 1.0, 5.0, 20.0],
-        help="milliseconds, of the links in `test`",
-    )
     options = parser.parse_args()
     if options.what == "report":
         say(report())
@@ -241,7 +237,7 @@ def main():
     if options.what == "choose":
         run({}, choose(options.arms), train, held_out)
     else:
-        run({}, tests(options.seeds, options.delays), train, test)
+        run({}, tests(options.seeds, options.arms), train, test)
 
 
 if __name__ == "__main__":

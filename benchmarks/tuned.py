@@ -36,13 +36,8 @@ OPTIMIZERS = {
     "Adam, beta_1 = 0": functools.partial(keras.optimizers.Adam, beta_1=0.0),
     "Nadam": keras.optimizers.Nadam,
     "Muon": keras.optimizers.Muon,
-    "SGD, Nesterov 0.9": functools.partial(
-        keras.optimizers.SGD, momentum=0.9, nesterov=True
-    ),
 }
-RATES = dict.fromkeys(OPTIMIZERS, (1e-4, 3e-4, 1e-3))
-RATES["SGD, Nesterov 0.9"] = (1e-3, 1e-2, 1e-1)
-RATES["Muon"] = (3e-4, 1e-3, 1e-2)
+RATES = (1e-4, 3e-4, 1e-3)
 RESULTS = tables.table(
     "tuned",
     key={
@@ -85,7 +80,7 @@ def choices(schedules, ages):
     for late, schedule, optimizer in itertools.product(
         ages, schedules, OPTIMIZERS
     ):
-        for rate in RATES[optimizer]:
+        for rate in RATES:
             yield {
                 "schedule": schedule,
                 "late": late,

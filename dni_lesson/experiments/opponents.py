@@ -29,37 +29,30 @@ def seconds(runs, steps):
     Returns:
         `pandas.DataFrame` with the columns of `SETTING`, `delay_ms`, `digits`,
         `seed`, `target`, `passes`, `staleness`, `ms` and `seconds`; NaN where
-        the error was not reached. Runs with late gradients count at their own
-        delay when test digits were asked, and at all when settings are chosen.
+        the error was not reached. Passes count at every delay, wherever they
+        were counted.
     """
     process = runs[runs["arm"] == "locked"].assign(arm=PROCESS)
     runs = pd.concat([runs, process], ignore_index=True)
-    keys = [*SETTING, "delay_ms", "digits", "seed", "staleness"]
+    keys = [*SETTING, "digits", "seed", "staleness"]
     parts = [
         runs[keys].assign(target=target, passes=runs[f"passes_to_{target}"])
         for target in TARGETS
     ]
     table = pd.concat(parts, ignore_index=True)
     table = table.merge(_step_ms(steps), on=["arm", "batch"])
-    anywhere = table["arm"].isin((*SYNCHRONOUS, PROCESS))
-    anywhere |= table["digits"] == "held out"
-    table = table[anywhere | (table["delay_ms"] == table["link_ms"])]
-    table = table.drop(columns="delay_ms").rename(
-        columns={"link_ms": "delay_ms"}
-    )
     per_pass = np.ceil(TRAINED / table["batch"]) * table["ms"] / 1e3
     return table.assign(seconds=table["passes"] * per_pass)
 
 
 def _step_ms(steps):
-    """Returns `ms`, medians over rounds, at each arm, batch and `link_ms`."""
-    steps = steps.rename(columns={"delay_ms": "link_ms"})
-    delays = steps[["link_ms"]].drop_duplicates()
-    alone = steps[steps["arm"] == PROCESS].drop(columns="link_ms")
+    """Returns `ms`, medians over rounds, at each arm, batch and `delay_ms`."""
+    delays = steps[["delay_ms"]].drop_duplicates()
+    alone = steps[steps["arm"] == PROCESS].drop(columns="delay_ms")
     steps = pd.concat(
         [steps[steps["arm"] != PROCESS], alone.merge(delays, how="cross")]
     )
-    medians = steps.groupby(["arm", "batch", "link_ms"])["ms"].median()
+    medians = steps.groupby(["arm", "batch", "delay_ms"])["ms"].median()
     return medians.reset_index()
 
 
