@@ -6,6 +6,11 @@ Appends one row per run to data/results/convolutional.csv and skips runs that
 are there already. Data, optimizer and schedule are those of accuracy.py, whose
 settings were chosen on an MLP; nothing was chosen here.
 
+`--predictor batch-mean`, `random-bias` and `both` train cDNI with what public
+implementations do otherwise: predictors that regress to the gradient of the
+mean over the batch, and whose last layer begins with random offsets, as those
+of PyTorch do (weights zero).
+
     python benchmarks/convolutional.py --gradients
 
 prints how large the true gradient of an example's own loss is in networks that
@@ -19,6 +24,7 @@ import itertools
 import dni_lesson as dni
 from dni_lesson.experiments.store import Column
 from dni_lesson.networks import RULES
+from dni_lesson.predictors import convolutional_predictor
 from dni_lesson.terminal import say
 
 import accuracy
@@ -32,7 +38,8 @@ RESULTS = tables.table(
         "rule": Column(choices=RULES),
         "blocks": tables.COUNT,
         "filters": tables.COUNT,
-        "predictor": Column(),  # as for `cnn`; filters as in 64-64
+        # As for `cnn`, filters as in 64-64; or one of `DEFECTS`.
+        "predictor": Column(),
         "batch_size": tables.BATCH,
         "epochs": tables.EPOCHS,
         "seed": tables.SEED,
@@ -40,6 +47,45 @@ RESULTS = tables.table(
     measured={"test_error_percent": tables.PERCENT},
     machine=accuracy.MACHINE,
 )
+
+
+class BatchMeanUnits(dni.SyntheticGradient):
+    """Its predictor regresses to the gradient of the mean over the batch."""
+
+    def call(self, inputs, labels=None, gradient_scale=None, training=False):
+        return super().call(inputs, labels, 1.0, training)
+
+
+# Whether the units are those of the batch's mean, whether offsets are random.
+DEFECTS = {
+    "batch-mean": (True, False),
+    "random-bias": (False, True),
+    "both": (True, True),
+}
+
+
+def network(blocks, filters, rule, predictor, seed):
+    """Returns a `cnn`, as it is or with a defect of its predictors."""
+    if predictor not in DEFECTS:
+        predictor = accuracy.widths(predictor)
+        return dni.cnn(blocks, filters, rule, predictor=predictor, seed=seed)
+    modules = dni.cnn(blocks, filters, "backprop", seed=seed).modules
+    by_batch, is_random = DEFECTS[predictor]
+    interfaces = []
+    for k in range(blocks):
+        most = (9 * (filters + 10)) ** -0.5 if is_random else 0.0
+        bias = keras.initializers.RandomUniform(-most, most, 1000 * seed + k)
+        layer = convolutional_predictor(filters, bias_initializer=bias)
+        kind = BatchMeanUnits if by_batch else dni.SyntheticGradient
+        interfaces.append(kind(layer, num_classes=10))
+    model = dni.DecoupledModel(modules, interfaces)
+    model.build((None, 28, 28, 1))
+    return model
+
+
+def predictor(text):
+    """Returns the text, if it is one that the table may hold."""
+    return text if text in DEFECTS else accuracy.predictor(text)
 
 
 def gradients(examples=256):
@@ -52,9 +98,9 @@ def gradients(examples=256):
         "cnn, 2 blocks": (dni.cnn, x),
         "cnn, 3 blocks": (functools.partial(dni.cnn, 3), x),
     }
-    for name, (network, inputs) in networks.items():
+    for name, (make, inputs) in networks.items():
         for seed in range(3):
-            model = network(rule="no_bprop", seed=seed)
+            model = make(rule="no_bprop", seed=seed)
             model.compile(
                 "sgd",
                 keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -92,13 +138,16 @@ def main():
     )
     parser.add_argument(
         "--predictor",
-        type=accuracy.predictor,
+        type=predictor,
         default="linear",
-        help="linear, softmax, or the filters of hidden layers as in 64-64",
+        help="linear, softmax, the filters of hidden layers as in 64-64, or "
+        + ", ".join(DEFECTS),
     )
     options = parser.parse_args()
     if options.gradients:
         return gradients()
+    if options.predictor in DEFECTS and options.rules != ["cdni"]:
+        parser.error(f"--predictor {options.predictor} is for --rules cdni")
     data = dni.load_mnist(flat=False)
     for seed, rule, blocks, filters in itertools.product(
         options.seeds, options.rules, options.blocks, options.filters
@@ -114,15 +163,11 @@ def main():
         }
         if RESULTS.has(**run):
             continue
-        network = functools.partial(
-            dni.cnn,
-            blocks,
-            filters,
-            rule,
-            predictor=accuracy.widths(options.predictor),
+        make = functools.partial(
+            network, blocks, filters, rule, options.predictor
         )
         error = accuracy.train(
-            data, network, options.batch_size, options.epochs, seed
+            data, make, options.batch_size, options.epochs, seed
         )
         RESULTS.add(
             [{**run, "test_error_percent": error, **accuracy.machine()}]
