@@ -51,8 +51,11 @@ def cnn(
             zeros and ones; `"softmax"`, a `SoftmaxPredictor` of the map pooled
             to the size of the network's last one (`PooledPredictor`), for
             `"cdni"` alone; or a tuple of integers >= 1, the filters of a
-            predictor's hidden layers (Conv2D 3 x 3, BatchNorm, ReLU). Default
-            `"linear"`.
+            predictor's hidden layers (Conv2D 3 x 3, BatchNorm, ReLU).
+            `"softmax"` is cheaper, and in one run each on the full MNIST made
+            half as many errors: of what a label does, a convolution says the
+            same at every position, while the classifier above has weights for
+            each. Default `"linear"`, as for `mlp`.
         seed: Integer >= 0, of the initial weights. Default `0`.
 
     Returns:
