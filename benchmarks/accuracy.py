@@ -14,6 +14,7 @@ digits chose nothing.
 """
 
 import argparse
+import functools
 import itertools
 import os
 import platform
@@ -29,6 +30,13 @@ import keras
 import tables
 import tensorflow as tf
 
+MACHINE = {
+    "tensorflow": Column(),
+    "keras": Column(),
+    "device": SETTINGS["device"],
+    "cores": tables.COUNT,
+    "processor": Column(),
+}
 RESULTS = tables.table(
     "accuracy",
     key={
@@ -40,22 +48,22 @@ RESULTS = tables.table(
         "seed": tables.SEED,
     },
     measured={"test_error_percent": tables.PERCENT},
-    machine={
-        "tensorflow": Column(),
-        "keras": Column(),
-        "device": SETTINGS["device"],
-        "cores": tables.COUNT,
-        "processor": Column(),
-    },
+    machine=MACHINE,
 )
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.1
 
 
-def train(data, depth, rule, predictor, batch_size, epochs, seed):
-    """Returns the test error in percent after the last epoch."""
+def train(data, network, batch_size, epochs, seed):
+    """Returns the test error in percent after the last epoch.
+
+    Args:
+        data: As from `load_mnist`.
+        network: Function of a seed that returns a `DecoupledModel`.
+        batch_size, epochs, seed: Integers.
+    """
     (x_train, y_train), test = data
     keras.utils.set_random_seed(seed)
-    model = dni.mlp(depth=depth, rule=rule, seed=seed, predictor=predictor)
+    model = network(seed=seed)
     steps = epochs * -(-len(x_train) // batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(
@@ -146,15 +154,10 @@ def main():
         }
         if RESULTS.has(**run):
             continue
-        error = train(
-            data,
-            depth,
-            rule,
-            widths(options.predictor),
-            batch_size,
-            options.epochs,
-            seed,
+        network = functools.partial(
+            dni.mlp, depth, rule=rule, predictor=widths(options.predictor)
         )
+        error = train(data, network, batch_size, options.epochs, seed)
         row = {**run, "test_error_percent": error, **machine()}
         RESULTS.add([row])
         say(f"{run} -> {error} %")

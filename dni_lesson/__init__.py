@@ -10,6 +10,8 @@ from dni_lesson import _on_import as _on_import
 
 _PUBLIC = {
     "backward": ["splice"],
+    "cifar": ["load_cifar10"],
+    "convolutional": ["cnn"],
     "costs": ["layer_macs", "module_macs", "step_macs"],
     "data": ["load_digits", "load_mnist"],
     "exercises": ["check"],
@@ -24,7 +26,7 @@ _PUBLIC = {
         "gradient_function",
     ],
     "networks": ["mlp"],
-    "predictors": ["SoftmaxPredictor", "ZeroPredictor"],
+    "predictors": ["PooledPredictor", "SoftmaxPredictor", "ZeroPredictor"],
     "workers": ["advise", "fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}

@@ -34,6 +34,7 @@ CLASSES = [
     ("dni_lesson.feedback", "DirectFeedback"),
     ("dni_lesson.interfaces", "SyntheticGradient"),
     ("dni_lesson.model", "DecoupledModel"),
+    ("dni_lesson.predictors", "PooledPredictor"),
     ("dni_lesson.predictors", "SoftmaxPredictor"),
     ("dni_lesson.predictors", "ZeroPredictor"),
 ]

@@ -39,8 +39,11 @@ def module_macs(model):
     gradient reaches run backward; the input of the network needs no gradient.
 
     Args:
-        model: A built `DecoupledModel` of `Dense` and `Conv2D` layers, images
-            with channels last.
+        model: A built `DecoupledModel` whose products are those of `Dense`,
+            `Conv2D` and `SoftmaxPredictor` layers.
+
+    Raises:
+        ValueError: If there are layers whose products are not known here.
 
     Example:
 
@@ -106,14 +109,36 @@ def layer_macs(model, k):
 
 def _products(layer):
     """Returns the MACs of each layer's forward pass, from the input."""
-    if isinstance(layer, keras.layers.Dense):
-        return [math.prod(layer.kernel.shape)]
-    if isinstance(layer, keras.layers.Conv2D):
-        places = math.prod(layer.output.shape[1:-1])
-        return [math.prod(layer.kernel.shape) * places]
-    return [
-        macs for one in getattr(layer, "layers", []) for macs in _products(one)
-    ]
+    if isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
+        return [math.prod(layer.kernel.shape) * _places(layer)]
+    inside = getattr(layer, "layers", [])
+    looks_up = isinstance(layer, keras.layers.Embedding)
+    if not (inside or looks_up) and any(
+        len(weight.shape) > 1 for weight in layer.weights
+    ):
+        raise ValueError(
+            "`model`. Expected Dense and Conv2D layers, whose products can be "
+            "counted, and layers without products. "
+            f"Received: the layer '{layer.name}' ({type(layer).__name__})"
+        )
+    return [macs for one in inside for macs in _products(one)]
+
+
+def _places(layer):
+    """Returns at how many positions of an example a kernel is applied."""
+    # A layer inside a predictor that counts for itself was never called alone.
+    output = getattr(layer, "output", None)
+    if output is None:
+        return 1
+    _, *places = output.shape
+    is_first = getattr(layer, "data_format", None) == "channels_first"
+    places.pop(0 if is_first else -1)
+    if None in places:
+        raise ValueError(
+            "`model`. Expected feature maps of a known size. Received: the "
+            f"layer '{layer.name}' returns the shape {tuple(output.shape)}"
+        )
+    return math.prod(places)
 
 
 def _predictor_macs(interface):

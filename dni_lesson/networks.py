@@ -1,4 +1,7 @@
-"""The MLP of the course, under six training rules."""
+"""The MLP of the course, under six training rules, and what makes a rule.
+
+The interface of a rule is made in one place, `interface`, for all networks.
+"""
 
 from dni_lesson.checks import check_choice, check_int, check_predictor
 from dni_lesson.feedback import DirectFeedback
@@ -23,6 +26,26 @@ def check_rule(name, value):
             f"where no gradient crosses a boundary. Received: {name}='local'"
         )
     check_choice(name, value, RULES)
+
+
+def check_network(rule, num_classes, predictor, seed):
+    """Returns what every network here is asked for, checked.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the predictor does
+            not go with the rule.
+    """
+    check_rule("rule", rule)
+    num_classes = check_int("num_classes", num_classes, at_least=2)
+    seed = check_int("seed", seed, at_least=0)
+    predictor = check_predictor("predictor", predictor)
+    if rule == "dni" and predictor == "softmax":
+        raise ValueError(
+            "`predictor`. Expected 'linear' or a tuple of widths with "
+            "rule='dni': 'softmax' needs the label, as rule='cdni' gives it. "
+            "Received: predictor='softmax'"
+        )
+    return rule, num_classes, predictor, seed
 
 
 def mlp(
@@ -93,36 +116,33 @@ def mlp(
     # A seed is followed by 1000 that belong to it, two for each layer.
     depth = check_int("depth", depth, at_least=2, at_most=500)
     units = check_int("units", units, at_least=1)
-    check_rule("rule", rule)
     input_dim = check_int("input_dim", input_dim, at_least=1)
-    num_classes = check_int("num_classes", num_classes, at_least=2)
-    seed = check_int("seed", seed, at_least=0)
-    predictor = check_predictor("predictor", predictor)
-    if rule == "dni" and predictor == "softmax":
-        raise ValueError(
-            "`predictor`. Expected 'linear' or a tuple of widths with "
-            "rule='dni': 'softmax' needs the label, as rule='cdni' gives it. "
-            "Received: predictor='softmax'"
-        )
+    rule, num_classes, predictor, seed = check_network(
+        rule, num_classes, predictor, seed
+    )
 
-    # Every random initialiser has a seed of its own, the same for all rules.
-    seeds = iter(range(1000 * seed, 1000 * (seed + 1)))
+    def regression(hidden, extra_inputs, seed):
+        if not hidden:
+            return None  # A `SyntheticGradient` makes it.
+        return hidden_predictor(units, hidden, extra_inputs, seed)
+
+    seeds = seeds_of(seed)
     inputs = [input_dim] + [units] * (depth - 2)
     modules = [
         _hidden_module(size, units, next(seeds), f"module_{k}")
         for k, size in enumerate(inputs, 1)
     ]
     modules.append(
-        _output_module(units, num_classes, next(seeds), f"module_{depth}")
+        output_module((units,), num_classes, next(seeds), f"module_{depth}")
     )
     interfaces = [
-        _interface(
+        interface(
             rule,
-            units,
             num_classes,
             predictor,
             1000 * next(seeds),
             f"interface_{k}",
+            regression,
         )
         for k in range(1, depth)
     ]
@@ -150,11 +170,16 @@ def hidden_predictor(units, hidden_units, extra_inputs=0, seed=0):
 
 def hidden_layers(units, seed):
     """Returns the layers of one hidden layer: Dense, BatchNorm, ReLU."""
+    # BatchNorm's offset takes the place of the bias.
+    dense = keras.layers.Dense(
+        units, use_bias=False, kernel_initializer=glorot(seed)
+    )
+    return [dense, *normed_relu()]
+
+
+def normed_relu():
+    """Returns what follows the product in a hidden layer: BatchNorm, ReLU."""
     return [
-        # BatchNorm's offset takes the place of the bias.
-        keras.layers.Dense(
-            units, use_bias=False, kernel_initializer=glorot(seed)
-        ),
         # Keras's default momentum, 0.99, still remembers the initial
         # statistics after the few hundred steps of a lesson.
         keras.layers.BatchNormalization(momentum=0.9),
@@ -173,14 +198,46 @@ def _hidden_module(inputs, units, seed, name):
     )
 
 
-def _output_module(inputs, num_classes, seed, name):
+def output_module(input_shape, num_classes, seed, name):
+    """Returns a linear classifier of all the values of its input."""
     logits = keras.layers.Dense(
         num_classes, kernel_initializer=glorot(seed), name="logits"
     )
-    return keras.Sequential([keras.Input((inputs,)), logits], name=name)
+    flat = [keras.layers.Flatten()] * (len(input_shape) > 1)
+    return keras.Sequential(
+        [keras.Input(input_shape), *flat, logits], name=name
+    )
 
 
-def _interface(rule, units, num_classes, predictor, seed, name):
+def seeds_of(seed):
+    """Yields the seeds of a network's initial weights.
+
+    Every random initialiser has one of its own, the same for all rules.
+    """
+    return iter(range(1000 * seed, 1000 * (seed + 1)))
+
+
+def interface(
+    rule,
+    num_classes,
+    predictor,
+    seed,
+    name,
+    regression,
+    softmax=SoftmaxPredictor,
+):
+    """Returns what a rule puts at a boundary, for networks of every kind.
+
+    Args:
+        rule, num_classes, predictor: As from `check_network`.
+        seed: Integer, of the predictor's initial weights.
+        name: String, the interface's name.
+        regression: Function of the widths of hidden layers, the number of
+            inputs beside the activations and a seed, which returns a predictor
+            that learns by regression alone.
+        softmax: Function of the arguments of a `SoftmaxPredictor`, which
+            returns one that takes this network's activations.
+    """
     if rule == "backprop":
         return None
     if rule == "no_bprop":
@@ -189,13 +246,10 @@ def _interface(rule, units, num_classes, predictor, seed, name):
         return DirectFeedback(num_classes, seed, name=name)
     classes = None if rule == "dni" else num_classes
     if rule == "greedy":
-        layer = SoftmaxPredictor(num_classes, tied=True, seed=seed)
+        layer = softmax(num_classes, tied=True, seed=seed)
     elif predictor == "softmax":
-        layer = SoftmaxPredictor(num_classes, seed=seed)
-    elif predictor == "linear":
-        layer = None  # A `SyntheticGradient` makes it.
+        layer = softmax(num_classes, seed=seed)
     else:
-        layer = hidden_predictor(
-            units, predictor, extra_inputs=classes or 0, seed=seed
-        )
+        hidden = () if predictor == "linear" else predictor
+        layer = regression(hidden, classes or 0, seed)
     return SyntheticGradient(layer, num_classes=classes, name=name)

@@ -1,5 +1,6 @@
 """What predicts a gradient: layers to be given to `SyntheticGradient`."""
 
+import inspect
 import math
 
 from dni_lesson.backward import teach
@@ -16,6 +17,24 @@ def linear_predictor(units, **kwargs):
     (arXiv 1608.05343, supplement).
     """
     return keras.layers.Dense(units, kernel_initializer="zeros", **kwargs)
+
+
+def convolutional_predictor(filters, kernel_size=3, **kwargs):
+    """Returns one convolution with `filters` outputs, zero at the start.
+
+    `linear_predictor` for feature maps: the gradient at a position is predicted
+    from the activations around it. Given to a `SyntheticGradient` with
+    `num_classes`, it sees the labels as planes of zeros and ones behind the
+    channels.
+    """
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        padding="same",
+        data_format="channels_last",
+        kernel_initializer="zeros",
+        **kwargs,
+    )
 
 
 @keras.saving.register_keras_serializable(package="dni_lesson")
@@ -114,7 +133,13 @@ class SoftmaxPredictor(keras.layers.Layer):
 
         Nothing is pulled back from `V` to `U`; tied weights learn once.
         """
-        return (3 if self.tied else 4) * math.prod(self.classifier.kernel.shape)
+        if None in self.places:
+            raise ValueError(
+                "`model`. Expected a known number of positions at the layer "
+                f"'{self.name}'. Received: {self.places}"
+            )
+        products = math.prod((*self.classifier.kernel.shape, *self.places))
+        return (3 if self.tied else 4) * products
 
     def build(self, input_shape):
         *before, size = input_shape
@@ -126,6 +151,7 @@ class SoftmaxPredictor(keras.layers.Layer):
                 "`SyntheticGradient` num_classes, too. "
                 f"Received: shape {tuple(input_shape)}"
             )
+        self.places = tuple(before[1:])  # Each has a prediction of its own.
         self.classifier = keras.layers.Dense(
             self.num_classes,
             kernel_initializer=keras.initializers.GlorotUniform(self.seed),
@@ -166,3 +192,167 @@ class SoftmaxPredictor(keras.layers.Layer):
             "tied": self.tied,
             "seed": self.seed,
         }
+
+
+@keras.saving.register_keras_serializable(package="dni_lesson")
+class PooledPredictor(keras.layers.Layer):
+    """Predicts the gradient of a feature map from its average-pooled values.
+
+    The map is pooled to a coarser one, all of whose values together are the
+    input of `predictor`. What that predicts is a gradient of the coarse map,
+    and goes back through the pooling as a gradient does: each position gets
+    the same, divided by the number of positions that were averaged.
+
+    With a `SoftmaxPredictor` inside, a classifier looks at the whole picture
+    rather than at one position, and what it gets wrong is mapped back to each
+    place by weights of that place; with `tied=True`, what goes down is the
+    gradient of a linear classifier of the pooled map.
+
+    That is the only scale here, chosen from the standard deviation of the
+    true per-example gradient at a position of the two boundaries of a `cnn`
+    with random weights: 0.03 and 0.05, the order of an `mlp`'s 0.13 to 0.09
+    at a unit (`benchmarks/convolutional.py --gradients`). Max pooling hands a
+    gradient on whole; average pooling in its place made the first 0.02. Where
+    the classifier averages the whole map it is 0.003 and 0.005.
+
+    Args:
+        predictor: Keras layer that maps `(batch, values)` to `(batch, values)`,
+            the inputs with the one-hot labels behind them if the
+            `SyntheticGradient` has `num_classes`. If its `call` takes a
+            `gradient_scale`, it gets `(batch, 1)`.
+        pool_size: Integer >= 1, how many positions of each axis are averaged;
+            those that are left over at the end of an axis get no gradient.
+            Default `1`.
+        num_classes: Integer >= 2, the same as that of the `SyntheticGradient`,
+            or `None` if it has none. Default `None`.
+
+    Call arguments:
+        inputs: Float tensor `(batch, height, width, channels + num_classes)`,
+            activations and planes of one-hot labels, as a `SyntheticGradient`
+            passes them on.
+        gradient_scale: Float tensor `(batch, 1, 1, 1)`, how much the loss
+            weighs each example. Default `1 / batch`.
+
+    Input shape:
+        `(batch, height, width, channels + num_classes)`, known but for the
+        batch.
+
+    Output shape:
+        `(batch, height, width, channels)`, in per-example units.
+
+    Raises:
+        ValueError: If an argument is out of its range or the map is smaller
+            than `pool_size`.
+
+    Example:
+
+    >>> layer = dni.SyntheticGradient(
+    ...     dni.PooledPredictor(dni.SoftmaxPredictor(10), 2, num_classes=10),
+    ...     num_classes=10,
+    ... )
+
+    Reference:
+
+    - Belilovsky et al., Decoupled Greedy Learning of CNNs,
+      [arXiv 1901.08164](https://arxiv.org/abs/1901.08164), whose classifiers
+      at the boundaries look at pooled maps too.
+    """
+
+    def __init__(self, predictor, pool_size=1, num_classes=None, **kwargs):
+        # `gradient_scale` may be larger than float16 can hold.
+        super().__init__(autocast=False, **kwargs)
+        if not isinstance(predictor, keras.layers.Layer):
+            raise ValueError(
+                "`predictor`. Expected a Keras model or layer. "
+                f"Received: predictor={predictor!r}"
+            )
+        if num_classes is not None:
+            num_classes = check_int("num_classes", num_classes, at_least=2)
+        self.predictor, self.num_classes = predictor, num_classes
+        self.pool_size = check_int("pool_size", pool_size, at_least=1)
+
+    @property
+    def layers(self):
+        """List of the layers that a prediction goes through."""
+        return [self.predictor]
+
+    @property
+    def training_macs(self):
+        """Multiply-accumulates of the layer inside, if that counts its own."""
+        return self.predictor.training_macs
+
+    def build(self, input_shape):
+        fits = len(input_shape) == 4 and None not in input_shape[1:]
+        if not fits or min(input_shape[1:3]) < self.pool_size:
+            raise ValueError(
+                "`inputs`. Expected the shape (batch, height, width, channels) "
+                f"with height and width >= pool_size={self.pool_size}. "
+                f"Received: {tuple(input_shape)}"
+            )
+        _, height, width, size = input_shape
+        channels = size - (self.num_classes or 0)
+        self.coarse = (
+            height // self.pool_size,
+            width // self.pool_size,
+            channels,
+        )
+        seen = math.prod(self.coarse) + (self.num_classes or 0)
+        self.predictor(keras.KerasTensor((None, seen), self.compute_dtype))
+
+    def call(self, inputs, gradient_scale=None, training=False):
+        *_, channels = self.coarse
+        h, planes = inputs[..., :channels], inputs[..., channels:]
+        pooled = h
+        if self.pool_size > 1:
+            pooled = ops.average_pool(
+                h, self.pool_size, data_format="channels_last"
+            )
+        seen = ops.reshape(pooled, (-1, math.prod(self.coarse)))
+        if self.num_classes is not None:
+            labels = ops.mean(planes, axis=(1, 2))
+            seen = ops.concatenate([seen, labels], axis=-1)
+        extra = {}
+        if gradient_scale is not None and takes_scale(self.predictor):
+            scale = ops.reshape(gradient_scale, (-1, 1))
+            extra = {"gradient_scale": scale}
+        coarse = self.predictor(seen, training=training, **extra)
+        return self._back(ops.reshape(coarse, (-1, *self.coarse)), inputs)
+
+    def _back(self, gradient, inputs):
+        """Returns the gradient of the map for that of the pooled one."""
+        size = self.pool_size
+        if size == 1:
+            return gradient
+        for axis in (1, 2):
+            gradient = ops.repeat(gradient, size, axis=axis)
+        left = [
+            (0, whole - size * coarse)
+            for whole, coarse in zip(
+                inputs.shape[1:3], self.coarse, strict=False
+            )
+        ]
+        return ops.pad(gradient / size**2, [(0, 0), *left, (0, 0)])
+
+    def compute_output_shape(self, input_shape):
+        *before, size = input_shape
+        return (*before, size - (self.num_classes or 0))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "predictor": keras.saving.serialize_keras_object(self.predictor),
+            "pool_size": self.pool_size,
+            "num_classes": self.num_classes,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        predictor = config["predictor"]
+        if isinstance(predictor, dict):
+            predictor = keras.saving.deserialize_keras_object(predictor)
+        return cls(**{**config, "predictor": predictor})
+
+
+def takes_scale(predictor):
+    """Returns whether a predictor asks how much the loss weighs an example."""
+    return "gradient_scale" in inspect.signature(predictor.call).parameters

@@ -142,7 +142,9 @@ class Oracle(keras.layers.Layer):
         return (*input_shape[:-1], input_shape[-1] - 3)
 
     def call(self, inputs):
-        h, labels = inputs[:, :-3], tf.argmax(inputs[:, -3:], axis=1)
+        h, planes = inputs[..., :-3], inputs[..., -3:]
+        one_hot = tf.reshape(planes, (tf.shape(h)[0], -1, 3))[:, 0]
+        labels = tf.argmax(one_hot, axis=1)
         with keras.StatelessScope(), tf.GradientTape() as tape:
             tape.watch(h)
             loss = self._loss(labels, self._ask(h))

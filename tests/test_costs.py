@@ -2,6 +2,7 @@ import dni_lesson as dni
 from dni_lesson.costs import layer_macs, module_macs, step_macs
 
 import keras
+import pytest
 
 # 784-256-256-256-10, counted by hand.
 FIRST, HIDDEN, LAST = 784 * 256, 256 * 256, 256 * 10
@@ -72,3 +73,46 @@ def test_layers_in_calls_of_their_own_repeat_the_forward_pass():
     assert calls[2] == FIRST + 3 * HIDDEN + 2 * LAST + 2 * PREDICTOR
     assert calls[3] == FIRST + 2 * HIDDEN + LAST + LAST
     assert 2.8 < sum(calls) / step_macs(dni.mlp(rule="backprop")) < 2.9
+
+
+def test_a_convolutional_network_is_counted_by_hand():
+    shapes = {"input_shape": (8, 8, 1), "num_classes": 3, "filters": 4}
+    forward, backward, predictor = module_macs(dni.cnn(rule="cdni", **shapes))
+    one, two, last = 64 * 25 * 4, 16 * 25 * 4 * 4, 2 * 2 * 4 * 3
+    assert forward == [one, two, last]
+    assert backward == [one, 2 * two, 2 * last]
+    kernel = 9 * (4 + 3) * 4
+    assert predictor == [2 * 16 * kernel, 2 * 4 * kernel, 0]
+    pooled = dni.cnn(rule="cdni", predictor="softmax", **shapes)
+    assert module_macs(pooled).predictor == [4 * 16 * 3, 4 * 16 * 3, 0]
+
+
+def test_a_layer_at_each_position_is_counted_at_each():
+    rows = keras.Sequential([keras.Input((5, 4)), keras.layers.Dense(6)])
+    top = keras.Sequential(
+        [keras.Input((5, 6)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    predictor = dni.SoftmaxPredictor(3)
+    model = dni.DecoupledModel(
+        [rows, top], [dni.SyntheticGradient(predictor, 3)]
+    )
+    model.build((None, 5, 4))
+    costs = module_macs(model)
+    assert costs.forward == [5 * 4 * 6, 5 * 6 * 3]
+    assert costs.predictor == [5 * 4 * 6 * 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (keras.layers.LSTM(4), "Dense and Conv2D layers.*LSTM"),
+        (keras.layers.Conv1D(4, 2), "Dense and Conv2D layers.*Conv1D"),
+        (keras.layers.Dense(4), "feature maps of a known size"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(layer, message):
+    below = keras.Sequential([keras.Input((None, 4)), layer])
+    model = dni.DecoupledModel([below, keras.layers.Activation("relu")], [None])
+    model.build((None, None, 4))
+    with pytest.raises(ValueError, match=f"`model`. Expected {message}"):
+        module_macs(model)

@@ -31,6 +31,21 @@ def test_no_digit_is_both_in_training_and_in_test():
     assert not any(row.tobytes() in train for row in x_test)
 
 
+def test_pictures_are_the_rows_in_their_old_order():
+    (rows, labels), _ = dni.load_digits()
+    (pictures, same), test = dni.load_digits(flat=False)
+    assert pictures.shape == (4000, 28, 28, 1)
+    assert test[0].shape == (1000, 28, 28, 1)
+    np.testing.assert_array_equal(pictures[7].ravel(), rows[7])
+    np.testing.assert_array_equal(labels, same)
+
+
+@pytest.mark.parametrize("load", [dni.load_digits, dni.load_mnist])
+def test_flat_or_not_is_a_boolean(load):
+    with pytest.raises(ValueError, match="`flat`. Expected True or False"):
+        load(flat="no")
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DNI_LESSON_DATA", str(tmp_path))
@@ -151,6 +166,8 @@ def test_a_good_file_is_read(folder, monkeypatch):
     (x_train, y_train), (x_test, _) = dni.load_mnist()
     assert x_train.shape == (60000, 784) and x_test.dtype == np.float32
     assert x_test.min() == 1.0 and y_train.dtype == np.int64
+    (_, _), (x_test, _) = dni.load_mnist(flat=False)
+    assert x_test.shape == (10000, 28, 28, 1)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import dni_lesson as dni
 from dni_lesson.costs import module_macs
+from dni_lesson.predictors import convolutional_predictor
 
 import helpers
 import keras
@@ -217,3 +218,113 @@ def test_without_labels_it_says_who_brings_them():
 def test_a_rule_without_labels_is_refused():
     with pytest.raises(ValueError, match="`predictor`. Expected 'linear'"):
         dni.mlp(rule="dni", predictor="softmax")
+
+
+MAPS = np.random.default_rng(2).normal(size=(4, 5, 4, 2))
+
+
+def map_interface(predictor):
+    """A boundary of feature maps, all of the predictor's weights at work."""
+    layer = dni.SyntheticGradient(predictor, CLASSES)
+    layer.build((None, *MAPS.shape[1:]))
+    rng = np.random.default_rng(0)
+    for variable in predictor.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    return layer
+
+
+def pooled(size=2, **kwargs):
+    inner = dni.SoftmaxPredictor(CLASSES, seed=1, **kwargs)
+    return dni.PooledPredictor(inner, size, CLASSES)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    "make", [lambda: convolutional_predictor(2), pooled, lambda: pooled(1)]
+)
+def test_predictors_of_maps_learn_by_regression(double_precision, make, scale):
+    layer = map_interface(make())
+    target = np.random.default_rng(1).normal(size=MAPS.shape)  # per example
+    weight = spread(scale)[..., None, None]
+    last = layer.predictor.trainable_variables[-1]
+    if isinstance(layer.predictor, keras.layers.Conv2D):
+        last = layer.predictor.kernel
+
+    def half_squared_error():
+        inputs = layer.predictor_inputs(MAPS, Y)
+        error = layer.predictor(inputs).numpy() - target
+        return 0.5 * np.sum(weight * error**2)
+
+    with tf.GradientTape() as tape:
+        out = layer(
+            tf.constant(MAPS), labels=Y, gradient_scale=scale, training=True
+        )
+    received = tape.gradient(
+        out, last.value, output_gradients=tf.constant(weight * target)
+    )
+    expected = helpers.finite_differences(last, half_squared_error)
+    np.testing.assert_allclose(received, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("scale", SCALES)
+def test_tied_and_pooled_it_sends_and_learns_as_a_pooled_classifier(
+    double_precision, size, scale
+):
+    layer = map_interface(pooled(size, tied=True))
+    classifier = layer.predictor.predictor.classifier
+    pooling = keras.layers.AveragePooling2D(size)
+    h = tf.constant(MAPS)
+    wanted = [h, classifier.kernel.value, classifier.bias.value]
+    with tf.GradientTape() as tape:
+        tape.watch(h)
+        logits = classifier(tf.reshape(pooling(h), (4, -1)))
+        losses = keras.losses.sparse_categorical_crossentropy(Y, logits, True)
+        loss = tf.reduce_sum(spread(scale)[:, 0] * losses)
+    expected = tape.gradient(loss, wanted)
+    with tf.GradientTape() as tape:
+        tape.watch(h)
+        out = layer(h, labels=Y, gradient_scale=scale, training=True)
+    nothing = tf.zeros_like(h)
+    received = tape.gradient(out, wanted, output_gradients=nothing)
+    for one, other in zip(expected, received, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-8)
+
+
+def test_any_predictor_of_rows_predicts_for_a_pooled_map():
+    layer = dni.SyntheticGradient(
+        dni.PooledPredictor(keras.layers.Dense(8, use_bias=False), 2)
+    )
+    layer.build((None, 4, 4, 2))
+    h = np.ones((3, 4, 4, 2), "float32")
+    g_hat = layer.synthetic_gradient(h, gradient_scale=1.0).numpy()
+    kernel = layer.predictor.predictor.kernel.numpy()
+    np.testing.assert_allclose(g_hat[0, 0, 0], kernel.sum(0)[:2] / 4, rtol=1e-5)
+    np.testing.assert_array_equal(g_hat[:, 1, 1], g_hat[:, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_layer_contract_with_maps(dtype):
+    policy = keras.DTypePolicy(dtype)
+    inner = dni.SoftmaxPredictor(CLASSES, dtype=policy)
+    predictor = dni.PooledPredictor(inner, 2, CLASSES, dtype=policy)
+    layer = dni.SyntheticGradient(predictor, CLASSES, dtype=policy)
+    h = MAPS.astype(layer.compute_dtype)
+    helpers.assert_layer_contract(layer, h, labels=Y)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [("predictor", None), ("pool_size", 0), ("num_classes", 1)],
+)
+def test_a_pooled_predictor_names_the_argument_that_is_wrong(argument, value):
+    arguments = {"predictor": dni.SoftmaxPredictor(CLASSES), argument: value}
+    with pytest.raises(ValueError, match=f"`{argument}`. Expected"):
+        dni.PooledPredictor(**arguments)
+
+
+@pytest.mark.parametrize("shape", [(None, 6), (None, 1, 4, 2), (None,) * 4])
+def test_a_map_that_cannot_be_pooled_is_refused(shape):
+    layer = dni.SyntheticGradient(pooled(), CLASSES)
+    with pytest.raises(ValueError, match="`inputs`. Expected"):
+        layer.build(shape)

@@ -1,7 +1,12 @@
 import dni_lesson as dni
-from dni_lesson.stepping import is_stackable, several_steps
+from dni_lesson.stepping import (
+    convolves_on_cpu,
+    is_stackable,
+    several_steps,
+)
 
 import helpers
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -109,3 +114,44 @@ def test_a_generator_without_weights_can_be_trained_on():
         not np.array_equal(a, b)
         for a, b in zip(before, helpers.weights(model), strict=True)
     )
+
+
+def claim_gpus(monkeypatch, gpus):
+    really = tf.config.list_physical_devices
+    monkeypatch.setattr(
+        tf.config,
+        "list_physical_devices",
+        lambda kind=None: gpus if kind == "GPU" else really(kind),
+    )
+
+
+@pytest.mark.parametrize("gpus", [[], ["a GPU"]])
+def test_xla_compiles_convolutions_by_default_where_it_makes_them_fast(
+    monkeypatch, gpus
+):
+    claim_gpus(monkeypatch, gpus)
+    convolutional = dni.cnn(1, 2, "backprop", (4, 4, 1), 3)
+    for model, expected in ((dni.mlp(2, 4), True), (convolutional, bool(gpus))):
+        model.compile("sgd", helpers.crossentropy())
+        assert model.jit_compile == expected
+        model.compile("sgd", helpers.crossentropy(), jit_compile=True)
+        assert model.jit_compile
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (keras.layers.Dense(3), False),
+        (keras.layers.DepthwiseConv2D(3), True),
+        (
+            keras.Sequential([keras.Sequential([keras.layers.Conv1D(3, 2)])]),
+            True,
+        ),
+        (dni.SyntheticGradient(keras.layers.Conv2D(3, 2)), True),
+        (dni.SyntheticGradient(), False),
+        (None, False),
+    ],
+)
+def test_convolutions_are_found_wherever_they_are(monkeypatch, layer, expected):
+    claim_gpus(monkeypatch, [])
+    assert convolves_on_cpu([keras.layers.ReLU(), layer]) == expected
