@@ -36,7 +36,6 @@ def emptied(module, folder, monkeypatch):
     "name",
     [
         "accuracy",
-        "agreement",
         "asynchrony",
         "messages",
         "opponents",
