@@ -75,10 +75,10 @@ def train(run, data, digits, devices):
     return tables.error_percent(model, *digits)
 
 
-def choices(schedules, ages):
+def choices(schedules, ages, optimizers):
     """Returns the keys of the runs that settings are chosen by."""
     for late, schedule, optimizer in itertools.product(
-        ages, schedules, OPTIMIZERS
+        ages, schedules, optimizers
     ):
         for rate in RATES:
             yield {
@@ -91,9 +91,10 @@ def choices(schedules, ages):
             }
 
 
-def best():
+def best(optimizers):
     """Returns the best row of all, and of plain Adam, for each schedule."""
     frame = RESULTS.table().query("digits == 'held out'")
+    frame = frame[frame["optimizer"].isin(optimizers)]
     adam = frame[frame["optimizer"] == next(iter(OPTIMIZERS))]
     rows = [
         one.groupby(["schedule", "late"])["error_percent"].idxmin()
@@ -102,10 +103,11 @@ def best():
     return frame.loc[sorted({*rows[0], *rows[1]})]
 
 
-def tests(seeds):
+def tests(seeds, optimizers):
     """Returns the keys of the runs that the verdict is read from."""
     keys = ["schedule", "late", "optimizer", "learning_rate"]
-    for (_, one), seed in itertools.product(best()[keys].iterrows(), seeds):
+    rows = best(optimizers)[keys].to_dict("records")
+    for one, seed in itertools.product(rows, seeds):
         yield {**one, "digits": "test", "seed": seed}
 
 
@@ -131,6 +133,9 @@ def main():
         "--schedules", nargs="+", choices=SCHEDULES, default=SCHEDULES
     )
     parser.add_argument(
+        "--optimizers", nargs="+", choices=OPTIMIZERS, default=[*OPTIMIZERS]
+    )
+    parser.add_argument(
         "--staleness",
         nargs="+",
         type=tables.argument(Column(int)),
@@ -149,9 +154,9 @@ def main():
     (x, y), test = dni.load_mnist()
     data, digits = (x[:TRAINED], y[:TRAINED]), (x[TRAINED:], y[TRAINED:])
     if options.what == "choose":
-        runs = choices(options.schedules, options.staleness)
+        runs = choices(options.schedules, options.staleness, options.optimizers)
     else:
-        runs, digits = tests(options.seeds), test
+        runs, digits = tests(options.seeds, options.optimizers), test
     devices = dni.worker_devices(4)
     for run in runs:
         if RESULTS.has(**run):
