@@ -36,6 +36,7 @@ CLASSES = [
     ("dni_lesson.model", "DecoupledModel"),
     ("dni_lesson.predictors", "SoftmaxPredictor"),
     ("dni_lesson.predictors", "ZeroPredictor"),
+    ("dni_lesson.recurrence", "TruncatedRNN"),
 ]
 
 
