@@ -105,7 +105,7 @@ def network(arm, cell, window, discount, learning_rate):
 def bits(model, rng, length):
     """Returns the cost of a bit of the answers to fresh episodes, in bits."""
     x, y, weight = episodes(rng, LOOK, length)
-    logits = model.predict_on_batch(x)
+    logits = np.asarray(model(x))
     cost = np.logaddexp(0, logits) - y * logits
     return float(np.sum(cost * weight[..., None]) / y[:, length + 1 :].size) / (
         math.log(2)

@@ -265,10 +265,11 @@ def test_the_loss_is_a_sum_over_steps_and_a_mean_over_episodes(
 
 
 def test_metrics_see_each_step_with_its_label():
-    model = compiled(rnn(3), weighted_metrics=["accuracy"])
-    history = model.fit(X, Y, 2, verbose=0, sample_weight=MASK, shuffle=False)
-    evaluated = model.evaluate(X, Y, 2, verbose=0, sample_weight=MASK)
-    found = [history.history[name][0] for name in ("loss", "accuracy")]
+    cost = keras.metrics.SparseCategoricalCrossentropy(from_logits=True)
+    model = compiled(rnn(3), weighted_metrics=[cost])
+    history = model.fit(X, Y, 5, verbose=0, sample_weight=MASK).history
+    evaluated = model.evaluate(X, Y, verbose=0, sample_weight=MASK)
+    found = [values[0] for values in history.values()]
     np.testing.assert_allclose(found, evaluated, rtol=1e-5)
 
 
@@ -405,3 +406,8 @@ def test_data_that_do_not_fit_are_named_before_training(name, data, method):
     with pytest.raises(ValueError, match=f"`{name}`"):
         getattr(model, method)(x, y, verbose=0, **kwargs)
     assert int(model.optimizer.iterations) == 0
+
+
+def test_workers_do_not_take_whole_episodes_for_windows():
+    with pytest.raises(ValueError, match="`model`.*window by window"):
+        dni.fit_async(compiled(rnn(3)), X, Y)
