@@ -74,8 +74,7 @@ class TruncatedRNN(DecoupledModel):
         training: Boolean. Default `False`.
 
     Input shape:
-        `(episodes, time, features)`; in training the number of steps must be
-        known. Each other number of steps is compiled anew.
+        `(episodes, time, features)`; other numbers of steps may follow.
 
     Output shape:
         `(episodes, time, ...)`, as the readout returns it.
@@ -158,9 +157,12 @@ class TruncatedRNN(DecoupledModel):
         if not isinstance(inputs, Carried):
             _check_shape(inputs.shape, self.features)
             return super().call(inputs, labels, gradient_scale, training)
-        h, *state = self.windowed(
-            inputs.inputs, initial_state=inputs.state, training=training
-        )
+        x, state = inputs
+        if x.shape[1] is None:  # Nothing to unroll; only a last window is so.
+            recurrence = self.modules[0]
+            h = recurrence(x, initial_state=state, training=training)
+        else:
+            h, *state = self.windowed(x, initial_state=state, training=training)
         return self.readout(h, training=training), state
 
     def compute_loss(
@@ -184,12 +186,6 @@ class TruncatedRNN(DecoupledModel):
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         _check_shape(x.shape, self.features)
-        check_that(
-            x.shape[1] is not None,
-            "x",
-            tuple(x.shape),
-            "episodes of a known number of steps",
-        )
         _check_steps(y, sample_weight, x.shape[1])
         y_pred, loss = self._over_windows(x, y, sample_weight)
         for metric in self.metrics:

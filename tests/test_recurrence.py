@@ -290,6 +290,22 @@ def test_compiled_and_eager_training_agree(jit_compile, double_precision):
     assert_close(*results, atol=1e-7)
 
 
+@pytest.mark.parametrize("method", ["fit", "train_on_batch"])
+def test_episodes_of_other_lengths_may_follow(method, double_precision):
+    results = []
+    for run_eagerly in (True, False):
+        model = rnn(3, random_predictor())
+        compiled(model, keras.optimizers.SGD(0.1), run_eagerly=run_eagerly)
+        for steps in (7, 5, 3, 2, 6, 7):
+            x, y = X[:, :steps], Y[:, :steps]
+            if method == "fit":
+                model.fit(x, y, EPISODES, verbose=0, shuffle=False)
+            else:
+                model.train_on_batch(x, y)
+        results.append(helpers.weights(model))
+    assert_close(*results)
+
+
 @pytest.mark.parametrize(
     "cell",
     [
