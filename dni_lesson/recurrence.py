@@ -66,8 +66,8 @@ class TruncatedRNN(DecoupledModel):
             `None`.
         discount: Number in `[0, 1]`, what the synthetic gradient is multiplied
             with where it is used. Below 1 what lies far ahead counts less, and
-            predictions that rest on predictions cannot grow without bound; the
-            paper takes 0.1. Default `1.0`.
+            predictions that rest on predictions are kept from growing;
+            public implementations take 0.1. Default `1.0`.
 
     Call arguments:
         inputs: Float tensor `(episodes, time, features)`.
