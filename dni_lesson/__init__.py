@@ -27,6 +27,7 @@ _PUBLIC = {
     ],
     "networks": ["mlp"],
     "predictors": ["PooledPredictor", "SoftmaxPredictor", "ZeroPredictor"],
+    "recurrence": ["TruncatedRNN"],
     "workers": ["advise", "fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}

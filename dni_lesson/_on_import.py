@@ -37,6 +37,7 @@ CLASSES = [
     ("dni_lesson.predictors", "PooledPredictor"),
     ("dni_lesson.predictors", "SoftmaxPredictor"),
     ("dni_lesson.predictors", "ZeroPredictor"),
+    ("dni_lesson.recurrence", "TruncatedRNN"),
 ]
 
 

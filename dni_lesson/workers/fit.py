@@ -6,6 +6,7 @@ import threading
 from dni_lesson.checks import check_choice
 from dni_lesson.examples import check_examples
 from dni_lesson.model import DecoupledModel
+from dni_lesson.recurrence import TruncatedRNN
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.devices import devices_of
 from dni_lesson.workers.history import AsyncHistory, EpochLog
@@ -214,6 +215,12 @@ def check_model(model):
     if not isinstance(model, DecoupledModel) or not model.built:
         raise ValueError(
             f"`model`. Expected a built DecoupledModel. Received: {model!r}"
+        )
+    if isinstance(model, TruncatedRNN):
+        raise ValueError(
+            "`model`. Expected a model that takes a batch in one step. A "
+            "`TruncatedRNN` goes window by window: train it with `fit`. "
+            f"Received: {model!r}"
         )
     if not model.compiled or model.loss is None:
         raise ValueError(
