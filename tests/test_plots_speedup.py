@@ -184,6 +184,12 @@ def test_runs_as_they_happened_are_hollow(ax):
     assert star.get_markerfacecolor() == "white"
 
 
+def test_seeds_that_are_alike_have_no_bar(ax):
+    frame = pd.DataFrame({"arm": "locked", "delay_ms": 0.0, "seed": range(3)})
+    plots.plot_seconds_to_error(frame.assign(seconds=5.866666666666667), ax)
+    assert len(ax.containers) == 1
+
+
 def test_seconds_to_an_error_are_means_with_the_range_of_the_seeds(ax):
     rows = [
         ("locked", 0.0, [2.0, 4.0]),

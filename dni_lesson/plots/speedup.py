@@ -274,6 +274,8 @@ def plot_seconds_to_error(seconds, ax=None):
         ends = ends.where(ends.notna().all(axis=1))
         mean = ends.mean(axis=1)
         bars = [mean - ends.min(axis=1), ends.max(axis=1) - mean]
+        # Where all seeds are alike, rounding may leave less than nothing.
+        bars = [bar.clip(lower=0) for bar in bars]
         x = np.arange(len(delays)) + aside
         ax.errorbar(x, mean, bars, fmt=style, color=color, label=name)
     ax.set_yscale("log")
