@@ -278,7 +278,7 @@ def plot_seconds_to_error(seconds, ax=None):
         bars = [bar.clip(lower=0) for bar in bars]
         x = np.arange(len(delays)) + aside
         ax.errorbar(x, mean, bars, fmt=style, color=color, label=name)
-    ax.set_yscale("log")
+    ax.set_ylim(0, None)
     ax.set_xticks(range(len(delays)), [f"{delay:g}" for delay in delays])
     ax.set_xlabel("link delay in ms")
     ax.set_ylabel("seconds to the error")
