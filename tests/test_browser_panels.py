@@ -197,8 +197,8 @@ def test_a_race_runs_while_other_cells_run(racing, server, subshells):
     page.press("Pause")
     page.wait_for("Paused: ")
     assert page.panel.locator(".dni-live svg").count() == 0
-    page.press("Step")
     picture = page.picture()
+    page.press("Step")
     page.wait_for_other_picture(picture)
     # Until then the step is over, and the button says again what it does.
     page.run(1)
