@@ -49,6 +49,7 @@ import tables
 from inputs import arrays
 from teams import (
     FITS,
+    OPPONENTS,
     QUEUE,
     TeamArm,
     cut_model,
@@ -75,14 +76,6 @@ RESULTS = tables.table(
 )
 machine = functools.cache(environment)  # It asks git: once for all rows.
 LINKS = ("locked", "decoupled")
-OPPONENTS = (
-    "locked",
-    "gpipe-4",
-    "decoupled",
-    "decoupled softmax",
-    "decoupled greedy",
-    "delayed",
-)
 TWO = (
     "locked",
     "gpipe-2",

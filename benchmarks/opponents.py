@@ -30,7 +30,6 @@ from dni_lesson.experiments.opponents import (
     SETTING,
     SYNCHRONOUS,
     TARGETS,
-    TRAINED,
     fastest,
     mean_seconds,
     tested,
@@ -42,27 +41,27 @@ import keras
 import numpy as np
 import pandas as pd
 import tables
-from teams import DEPTH, QUEUE, cut_model, cut_sizes, loss, schedule_of
+from teams import (
+    DEPTH,
+    OPPONENTS,
+    QUEUE,
+    cut_model,
+    cut_sizes,
+    loss,
+    schedule_of,
+)
 
 WIDTH, WORKERS, MOST_PASSES = 256, 4, 15
-ARMS = (
-    "locked",
-    "gpipe-4",
-    "decoupled",
-    "decoupled softmax",
-    "decoupled greedy",
-    "delayed",
-)
 BATCHES, RATES = (64, 256, 1024, 4096), (1e-3, 3e-3, 1e-2)
 PASSES = Column(int, 1, optional=True)
 RESULTS = tables.table(
     "opponents",
     key={
-        "arm": Column(choices=ARMS),
+        "arm": Column(choices=OPPONENTS),
         "batch": tables.BATCH,
         "learning_rate": tables.NUMBER,
         "delay_ms": tables.NUMBER,
-        "digits": Column(choices=("held out", "test")),
+        "digits": tables.DIGITS,
         "seed": tables.SEED,
     },
     measured={
@@ -121,12 +120,12 @@ class Arm:
             model.fit(*train, **how, verbose=0)
         else:
             history = self._train_workers(train, how, delay)
-            staleness = history.to_frame()["staleness"][:-1].mean()
+            staleness = tables.mean_staleness(history)
         return {
             **{f"passes_to_{one}": watch.passes_to(one) for one in TARGETS},
             "passes": len(watch.errors),
             "least_error_percent": min(watch.errors),
-            "staleness": round(float(staleness), 2),
+            "staleness": staleness,
         }
 
     def _train_workers(self, train, how, delay):
@@ -151,16 +150,16 @@ class Arm:
         )
 
 
-def run(arms, runs, train, digits):
+def run(runs, train, digits):
     """Trains what is missing of an iterable of rows' keys, and stores it."""
+    place = arm = None
     for key in runs:
         if RESULTS.has(**key):
             continue
-        place = key["arm"], key["batch"], key["seed"]
-        if place not in arms:
-            arms.clear()  # One team in memory.
-            arms[place] = Arm(*place, dni.worker_devices(WORKERS))
-        found = arms[place].train(
+        before, place = place, (key["arm"], key["batch"], key["seed"])
+        if place != before:
+            arm = Arm(*place, dni.worker_devices(WORKERS))
+        found = arm.train(
             train, digits, key["learning_rate"], key["delay_ms"] / 1e3
         )
         RESULTS.add([{**key, **found, **machine()}])
@@ -221,7 +220,9 @@ def report():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", choices=("choose", "test", "report"))
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
+    parser.add_argument(
+        "--arms", nargs="+", choices=OPPONENTS, default=OPPONENTS
+    )
     parser.add_argument(
         "--seeds",
         nargs="+",
@@ -232,12 +233,11 @@ def main():
     if options.what == "report":
         say(report())
         return
-    (x, y), test = dni.load_mnist()
-    train, held_out = (x[:TRAINED], y[:TRAINED]), (x[TRAINED:], y[TRAINED:])
+    train, held_out, test = tables.split(dni.load_mnist())
     if options.what == "choose":
-        run({}, choose(options.arms), train, held_out)
+        run(choose(options.arms), train, held_out)
     else:
-        run({}, tests(options.seeds, options.arms), train, test)
+        run(tests(options.seeds, options.arms), train, test)
 
 
 if __name__ == "__main__":

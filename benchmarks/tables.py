@@ -4,6 +4,7 @@ import argparse
 import pathlib
 
 from dni_lesson.experiments.machine import ENVIRONMENT
+from dni_lesson.experiments.opponents import TRAINED
 from dni_lesson.experiments.results import GROUP, SETTINGS
 from dni_lesson.experiments.store import Column, ResultsError, Store
 
@@ -12,6 +13,7 @@ DEPTH, UNITS, SEED = GROUP["depth"], GROUP["units"], GROUP["seed"]
 BATCH, EPOCHS = SETTINGS["batch_size"], SETTINGS["epochs"]
 COUNT, NUMBER = Column(int, 1), Column(float)
 PERCENT = Column(float, most=100)
+DIGITS = Column(choices=("held out", "test"))  # Those that were looked at.
 OUTCOME = {"staleness": NUMBER, "test_error_percent": PERCENT}
 
 
@@ -48,16 +50,27 @@ def argument(column):
 
 
 def outcome(history, model, x_test, y_test):
-    """Returns what a `fit_async` came to, a dict with the keys of `OUTCOME`.
-
-    `staleness` is the mean of the modules below the last, whose gradient is
-    never late.
-    """
-    staleness = history.to_frame()["staleness"][:-1].mean()
+    """Returns what a `fit_async` came to, a dict with the keys of `OUTCOME`."""
     return {
-        "staleness": round(float(staleness), 2),
+        "staleness": mean_staleness(history),
         "test_error_percent": error_percent(model, x_test, y_test),
     }
+
+
+def mean_staleness(history):
+    """Returns the mean of the modules below the last, whose gradient is never
+    late, in two digits."""
+    return round(float(history.to_frame()["staleness"][:-1].mean()), 2)
+
+
+def split(data):
+    """Returns the digits to train on, those held out and those to test.
+
+    Args:
+        data: As from `load_mnist`.
+    """
+    (x, y), test = data
+    return (x[:TRAINED], y[:TRAINED]), (x[TRAINED:], y[TRAINED:]), test
 
 
 def error_percent(model, x_test, y_test):

@@ -40,6 +40,15 @@ def cut_sizes(width, workers):
     return best_cut(*macs, workers, exactly=True)
 
 
+# Every schedule, by name: `schedule_of` reads it.
+OPPONENTS = (
+    "locked",
+    "gpipe-4",
+    "decoupled",
+    "decoupled softmax",
+    "decoupled greedy",
+    "delayed",
+)
 # What stands at the cuts of decoupled workers, by the last word of an arm.
 AT_CUTS = {
     "linear": {"rule": "cdni", "predictor": "linear"},

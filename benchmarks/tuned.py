@@ -28,7 +28,7 @@ from dni_lesson.terminal import say
 import keras
 import tables
 
-EPOCHS, BATCH_SIZE, TRAINED = 5, 64, 55_000
+EPOCHS, BATCH_SIZE = 5, 64
 SCHEDULES = ("decoupled", "delayed")
 OPTIMIZERS = {
     "Adam, beta_1 = 0.9": keras.optimizers.Adam,
@@ -45,7 +45,7 @@ RESULTS = tables.table(
         "late": Column(int),
         "optimizer": Column(choices=OPTIMIZERS),
         "learning_rate": tables.NUMBER,
-        "digits": Column(choices=("held out", "test")),
+        "digits": tables.DIGITS,
         "seed": tables.SEED,
     },
     measured={"error_percent": tables.PERCENT},
@@ -151,8 +151,7 @@ def main():
     if options.what == "report":
         say(report())
         return
-    (x, y), test = dni.load_mnist()
-    data, digits = (x[:TRAINED], y[:TRAINED]), (x[TRAINED:], y[TRAINED:])
+    data, digits, test = tables.split(dni.load_mnist())
     if options.what == "choose":
         runs = choices(options.schedules, options.staleness, options.optimizers)
     else:
