@@ -69,6 +69,12 @@ def same_shape(one, other):
     )
 
 
+def arrived(args, upstream):
+    """Returns the gradient that a `grad` of `ops.custom_gradient` is called
+    with: TensorFlow and JAX pass it by position, PyTorch as `upstream`."""
+    return args[0] if upstream is None else upstream
+
+
 def splice_by(error):
     """Returns `splice` for tensors of the same shape and another regression.
 
@@ -80,9 +86,8 @@ def splice_by(error):
     @ops.custom_gradient
     def spliced(h, g_hat, *others):
         def grad(*args, upstream=None):
-            if upstream is None:  # TensorFlow and JAX pass it by position.
-                (upstream,) = args
-            aside = ops.cast(error(g_hat, upstream, *others), g_hat.dtype)
+            g = arrived(args, upstream)
+            aside = ops.cast(error(g_hat, g, *others), g_hat.dtype)
             return g_hat, aside, *map(ops.zeros_like, others)
 
         return ops.copy(h), grad
@@ -99,9 +104,7 @@ def rescale_forward(x, scale):
     """
 
     def grad(*args, upstream=None):
-        if upstream is None:
-            (upstream,) = args
-        return upstream, ops.zeros_like(scale)
+        return arrived(args, upstream), ops.zeros_like(scale)
 
     product = ops.multiply(ops.cast(x, scale.dtype), scale)
     return ops.cast(product, x.dtype), grad
@@ -118,8 +121,6 @@ def teach(x, learner, gradient):
     """
 
     def grad(*args, upstream=None):
-        if upstream is None:
-            (upstream,) = args
-        return upstream, gradient, ops.zeros_like(gradient)
+        return arrived(args, upstream), gradient, ops.zeros_like(gradient)
 
     return ops.copy(x), grad

@@ -2,6 +2,7 @@
 
 import math
 
+from dni_lesson.backward import arrived
 from dni_lesson.checks import check_int
 from dni_lesson.interfaces import Interface
 
@@ -132,9 +133,8 @@ class DirectFeedback(Interface):
         @ops.custom_gradient
         def wired(inputs, matrix):
             def grad(*args, upstream=None):
-                if upstream is None:  # TensorFlow and JAX pass it by position.
-                    (upstream,) = args
-                down = self.synthetic_gradient(inputs, output_gradient=upstream)
+                e = arrived(args, upstream)
+                down = self.synthetic_gradient(inputs, output_gradient=e)
                 return down, ops.zeros_like(matrix)
 
             size = (ops.shape(inputs)[0], self.output_size)

@@ -195,6 +195,11 @@ def plot_speed_against_width(speeds, ax=None):
     ratio_axis(ax, "y", speeds[[arm for arm in _ARMS if arm in speeds]])
     ax.set_xlabel("units of each layer")
     ax.set_ylabel("speed, as a multiple of\nlocked workers'")
+    return _named_beside(ax)
+
+
+def _named_beside(ax):
+    """Returns the axes with their legend on the right."""
     ax.legend(
         frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
     )
@@ -282,11 +287,7 @@ def plot_seconds_to_error(seconds, ax=None):
     ax.set_xticks(range(len(delays)), [f"{delay:g}" for delay in delays])
     ax.set_xlabel("link delay in ms")
     ax.set_ylabel("seconds to the error")
-    ax.legend(
-        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
-    )
-    sns.despine(ax=ax)
-    return ax
+    return _named_beside(ax)
 
 
 def plot_late_gradients(rows, real=None, ax=None):
