@@ -20,6 +20,7 @@ STEPS = pd.DataFrame(
         "batch": batch,
         "delay_ms": delay,
         "ms": ms,
+        "predicted_ms": 2 * value if arm == "decoupled" else value,
     }
     for (arm, batch), times in MS.items()
     for delay, value in zip((0.0, 5.0), times)
@@ -117,3 +118,28 @@ def test_a_mean_has_all_of_its_seeds():
     means = opponents.mean_seconds(table)
     assert means.loc[(2.5, "locked"), 0.0] == pytest.approx(2.2)
     assert pd.isna(means.loc[(2.0, "locked"), 0.0])
+
+
+def test_a_gain_is_a_ratio_of_paces_times_a_ratio_of_passes():
+    agreement = pd.DataFrame(
+        {
+            "arm": "decoupled",
+            "batch": batch,
+            "learning_rate": 0.001,
+            "cosine": c,
+        }
+        for batch, c in ((100, 0.5), (1000, 0.2))
+    )
+    table = opponents.gains(pd.DataFrame(CHOICES), STEPS, agreement)
+    row = table.query("batch == 100 and delay_ms == 5").iloc[0]
+    assert row["pace"] == pytest.approx(31 / 2)
+    assert row["passes"] == pytest.approx(2 / 3)
+    assert row["gain"] == pytest.approx(31 / 3)
+    assert row["told_pace"] == pytest.approx(31 / 4)
+    assert row["told_gain"] == pytest.approx(31 / 8)
+    # Both arms must have a chance, and who never gets there gains nothing.
+    other = opponents.gains(pd.DataFrame(CHOICES), STEPS, agreement, 2.0)
+    assert set(other["batch"]) == {100}
+    slow = [run("decoupled", 100, (None, None), 5.0), *CHOICES[:2]]
+    never = opponents.gains(pd.DataFrame(slow), STEPS, agreement)
+    assert set(never["gain"]) == {0}

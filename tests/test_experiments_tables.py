@@ -36,6 +36,7 @@ def emptied(module, folder, monkeypatch):
     "name",
     [
         "accuracy",
+        "agreement",
         "asynchrony",
         "messages",
         "opponents",

@@ -91,3 +91,43 @@ def mean_seconds(table):
         aggfunc=lambda one: one.mean(skipna=False),
         dropna=False,
     )
+
+
+def gains(runs, steps, agreement, target=TARGETS[0]):
+    """Returns what decoupled workers gain over locked ones with their settings.
+
+    Time to an error is passes times the time of a pass. The gain is therefore
+    a ratio of paces, which the timetable foretells, times a ratio of passes,
+    for which the cosine of synthetic and true gradients is the guess here.
+
+    Args:
+        runs, steps: As for `seconds`.
+        agreement: `pandas.DataFrame`, the table agreement.csv.
+        target: Float, one of `TARGETS`.
+
+    Returns:
+        `pandas.DataFrame`, one row for each delay and each setting with which
+        locked workers reach the error on the digits held out: the columns of
+        `SETTING`, `delay_ms`; `pace` and `passes`, the two ratios; `gain`,
+        their product, 0 if decoupled workers never reach the error; and
+        `told_pace`, `cosine` and `told_gain`, what was foretold of these three.
+    """
+    settings = ["batch", "learning_rate", "delay_ms"]
+    table = seconds(runs[runs["digits"] == "held out"], steps)
+    table = table[table["target"] == target].merge(_told_ms(steps))
+    locked = table[table["arm"] == "locked"].dropna(subset=["passes"])
+    mine = table[table["arm"].str.startswith("decoupled")]
+    pairs = mine.merge(locked, on=settings, suffixes=("", "_locked"))
+    pairs = pairs.merge(agreement[[*SETTING, "cosine"]], on=SETTING)
+    pairs["pace"] = pairs["ms_locked"] / pairs["ms"]
+    pairs["passes"] = (pairs["passes_locked"] / pairs["passes"]).fillna(0)
+    pairs["gain"] = pairs["pace"] * pairs["passes"]
+    pairs["told_pace"] = pairs["predicted_ms_locked"] / pairs["predicted_ms"]
+    pairs["told_gain"] = pairs["told_pace"] * pairs["cosine"]
+    found = ["pace", "passes", "gain", "told_pace", "cosine", "told_gain"]
+    return pairs[[*SETTING, "delay_ms", *found]]
+
+
+def _told_ms(steps):
+    keys = ["arm", "batch", "delay_ms"]
+    return steps.groupby(keys)["predicted_ms"].median().reset_index()
