@@ -26,6 +26,11 @@ def test_words_hold_the_textbook_numbers():
     assert "busy 17% of the time" in words
 
 
+def test_a_long_link_does_not_change_the_pace_of_decoupled_workers():
+    _, words = locking(2, 4.0, 4.0, microbatches=4, delay=5.0)
+    assert times(words)[-1] == 25.0
+
+
 def test_pictures_share_one_time_axis_that_ends_with_two_locked_steps():
     figure, _ = locking(3, 1.0, 0.0, microbatches=2, delay=0.0)
     assert len(figure.axes) == 3

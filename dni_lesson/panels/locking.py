@@ -13,8 +13,9 @@ from dni_lesson.schedules import (
 
 from matplotlib.figure import Figure
 
-# Enough mini-batches to measure the middle of a decoupled run.
-_LONG_RUN = 40
+# Enough mini-batches that the pace of their middle is that of an endless run to
+# the tenth that is shown.
+_LONG_RUN = 160
 
 
 class LockingPanel(Explorer):
