@@ -24,11 +24,11 @@ from dni_lesson.terminal import say
 import keras
 import numpy as np
 import tables
-from opponents import ARMS, BATCHES, RATES, WIDTH, WORKERS
-from teams import cut_model, cut_sizes, schedule_of
+from opponents import BATCHES, RATES, WIDTH, WORKERS
+from teams import OPPONENTS, cut_model, cut_sizes, schedule_of
 
 PASSES, LOOKS, PROBE = 2, 8, 500
-SYNTHETIC = tuple(arm for arm in ARMS if arm.startswith("decoupled"))
+SYNTHETIC = tuple(arm for arm in OPPONENTS if arm.startswith("decoupled"))
 RESULTS = tables.table(
     "agreement",
     key={
@@ -62,8 +62,7 @@ def cosine(run, train, digits):
 
 
 def main():
-    (x, y), _ = dni.load_mnist()
-    train, digits = (x[:TRAINED], y[:TRAINED]), (x[TRAINED:], y[TRAINED:])
+    train, digits, _ = tables.split(dni.load_mnist())
     for arm, batch, rate in itertools.product(SYNTHETIC, BATCHES, RATES):
         run = {"arm": arm, "batch": batch, "learning_rate": rate, "seed": 0}
         if RESULTS.has(**run):
