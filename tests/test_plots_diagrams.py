@@ -36,3 +36,9 @@ def test_every_module_and_predictor_is_named():
     words = [text.get_text() for text in ax.texts]
     assert {"module 1", "module 2", "module 3", "M1", "M2"} <= set(words)
     assert "M3" not in words
+
+
+def test_each_predictor_of_cdni_sees_the_label():
+    _, ax = plt.subplots()
+    diagrams.draw_decoupled(4, ax=ax)
+    assert [text.get_text() for text in ax.texts].count("y") == 3

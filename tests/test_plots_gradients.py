@@ -3,6 +3,7 @@ from dni_lesson import plots
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 HISTORY = {
     "step": [1, 1, 2, 2],
@@ -39,3 +40,18 @@ def test_a_gradient_pair_is_a_scatter_around_the_diagonal(ax):
         ax.collections[0].get_offsets(), [[1.0, 0.5], [-2.0, -1.0]]
     )
     assert ax.get_xlim() == ax.get_ylim() == (-2.0, 2.0)
+
+
+def test_small_values_are_multiples_of_a_power_of_ten_in_the_label(ax):
+    true = np.array([[0.002, -0.0005]])
+    plots.plot_gradient_pair(true, true, ax=ax)
+    ax.figure.canvas.draw()
+    assert ax.get_xlabel() == "true gradient, in $10^{-3}$"
+    assert "\N{MINUS SIGN}2" in [t.get_text() for t in ax.get_xticklabels()]
+    assert ax.xaxis.get_offset_text().get_text() == ""
+
+
+@pytest.mark.parametrize("rule", ["cdni", "dni"])
+def test_agreement_has_the_colour_of_its_rule(ax, rule):
+    plots.plot_agreement(HISTORY, ax=ax, rule=rule)
+    assert to_hex(ax.lines[1].get_color()) == plots.COLORS[rule].lower()

@@ -3,6 +3,7 @@
 from dni_lesson.monitors import agreement
 from dni_lesson.panels.panel import Explorer, button, choices, dropdown
 from dni_lesson.plots import COLORS, plot_gradient_pair
+from dni_lesson.plots.style import in_powers_of_ten
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -113,7 +114,6 @@ def gradient_pair(rule, step, gradient):
     figure.suptitle(f"{rule}, boundary {boundary}, step {step}", fontsize=11)
     every = max(1, true.size // _POINTS)
     plot_gradient_pair(true.ravel()[::every], synthetic.ravel()[::every], left)
-    left.ticklabel_format(style="sci", scilimits=(0, 0))
     _draw_distributions(middle, true, synthetic)
     units = unit_cosines(true, synthetic)
     _draw_units(right, units)
@@ -135,7 +135,7 @@ def _draw_distributions(axes, true, synthetic):
             log=True,
         )
     axes.set(xlabel="value of the gradient", ylabel="number of values")
-    axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
+    in_powers_of_ten(axes, "x", limit)
     # The middle is full, and so are both sides below.
     axes.legend(
         loc="upper left",

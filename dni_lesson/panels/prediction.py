@@ -85,8 +85,10 @@ def _draw_field(ax, predictor, index, weights):
     if predictor is not None:
         synthetic = predictor(predictor.inputs(grid, label))
         fields["synthetic"] = (synthetic, 0.007)
-    # Lengths are relative to the weights above, else arrows would collide.
-    style = {"angles": "xy", "scale_units": "xy", "scale": 2.8 * weights}
+    # Lengths are relative to the weights above, and middles are on the grid:
+    # else arrows would collide, or be cut off at the edge.
+    style = {"angles": "xy", "scale_units": "xy", "scale": 3.4 * weights}
+    style["pivot"] = "mid"
     for name, (arrows, width) in fields.items():
         ax.quiver(*grid.T, *arrows.T, color=COLORS[name], width=width, **style)
     ax.set(xlim=(-_REACH, _REACH), ylim=(-_REACH, _REACH), aspect="equal")

@@ -40,7 +40,7 @@ def draw_backprop(modules=4, ax=None):
 
 
 def draw_decoupled(modules=4, ax=None):
-    """Draws the same network with a predictor at every boundary.
+    """Draws the same network with a predictor at every boundary: cDNI.
 
     The numbers are moments: every module gets its gradient one moment after
     its own forward pass.
@@ -64,18 +64,21 @@ def draw_decoupled(modules=4, ax=None):
         _arrow(ax, (x - 0.3, -_DROP), (_middle(k), 0.0), color, width=2.2)
         _number(ax, k + 1, x - 0.95, -_DROP + 0.1, color)
         _arrow(ax, (_middle(k + 1), 0.0), (x + 0.3, -_DROP), color, style=":")
+        _arrow(ax, (x, -0.65 - _DROP), (x, -0.25 - _DROP), COLORS["forward"])
+        ax.text(x, -0.8 - _DROP, "y", ha="center", va="center", fontsize=11)
     end = (_left(modules + 1), 0.2)
     _arrow(ax, end, (_right(modules), 0.2), COLORS["true"], width=2.2)
     _number(ax, modules + 1, end[0] - 0.55, -0.1, COLORS["true"])
     ax.text(
         (_left(modules + 1) + _right(1)) / 2,
-        -1.85,
-        "synthetic gradient: predicted on the spot "
-        "(dotted: what a predictor learns from, later)",
+        -2.2,
+        "synthetic gradient: predicted on the spot from activations and labels "
+        "y\n(dotted: what a predictor learns from, later)",
         color=COLORS["synthetic"],
         ha="center",
+        va="top",
     )
-    return _finish(ax, modules, bottom=-2.1)
+    return _finish(ax, modules, bottom=-3.0)
 
 
 def _draw_forward(modules, ax):

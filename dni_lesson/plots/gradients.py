@@ -1,13 +1,18 @@
 """True against synthetic gradients: over time, and value by value."""
 
-from dni_lesson.plots.style import COLORS, boundary_shades
+from dni_lesson.plots.style import (
+    COLORS,
+    boundary_shades,
+    in_powers_of_ten,
+    looks,
+)
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
 
-def plot_agreement(history, measure="cosine", ax=None):
+def plot_agreement(history, measure="cosine", ax=None, rule="cdni"):
     """Draws how well synthetic gradients agree with the true ones over steps.
 
     Args:
@@ -15,6 +20,8 @@ def plot_agreement(history, measure="cosine", ax=None):
         measure: String: `"cosine"`, `"sign_agreement"`, `"norm_ratio"`,
             `"relative_error"` or `"update_cosine"`. Default `"cosine"`.
         ax: Matplotlib axes. Default: the current ones.
+        rule: String, the rule that was trained: its colour is taken. Default
+            `"cdni"`.
 
     Returns:
         The axes.
@@ -22,7 +29,7 @@ def plot_agreement(history, measure="cosine", ax=None):
     ax = ax or plt.gca()
     frame = pd.DataFrame(history)
     boundaries = sorted(frame["boundary"].unique())
-    shades = boundary_shades(COLORS["synthetic"], len(boundaries))
+    shades = boundary_shades(looks([rule])[rule].color, len(boundaries))
     for boundary, shade in zip(boundaries, shades, strict=True):
         rows = frame[frame["boundary"] == boundary]
         ax.plot(
@@ -36,7 +43,14 @@ def plot_agreement(history, measure="cosine", ax=None):
     ideal = 0.0 if measure == "relative_error" else 1.0
     ax.axhline(ideal, color=COLORS["true"], linewidth=1)
     ax.set(xlabel="training step", ylabel=measure.replace("_", " "))
-    ax.legend(frameon=False)
+    # In a row, which room above the curves is kept for most cheaply.
+    ax.legend(
+        frameon=False,
+        fontsize=8,
+        loc="upper left",
+        ncols=len(boundaries),
+        columnspacing=1,
+    )
     sns.despine(ax=ax)
     return ax
 
@@ -65,5 +79,6 @@ def plot_gradient_pair(true, synthetic, ax=None):
         xlabel="true gradient",
         ylabel="synthetic gradient",
     )
+    in_powers_of_ten(ax, "xy", limit)
     sns.despine(ax=ax)
     return ax

@@ -5,6 +5,7 @@ Okabe and Ito, which colour-blind readers can tell apart.
 """
 
 import itertools
+import math
 from typing import NamedTuple
 
 from dni_lesson.schedules import CLAIM
@@ -105,6 +106,29 @@ def ticks_at(ax, values):
     """Puts the ticks of the x-axis at these values and nowhere else."""
     ax.set_xticks(values, [f"{value:g}" for value in values])
     ax.xaxis.set_minor_locator(NullLocator())
+
+
+def in_powers_of_ten(ax, names, limit):
+    """Writes values as multiples of a power of ten, which the label names.
+
+    Matplotlib would write it at the end of the axis, where it meets the label.
+
+    Args:
+        ax: Matplotlib axes, with its labels.
+        names: String of axes: `"x"`, `"y"` or `"xy"`.
+        limit: Float > 0, the largest value.
+    """
+    power = math.floor(math.log10(limit))
+    if power == 0:
+        return
+
+    def written(value, _):
+        return f"{value / 10**power:g}".replace("-", "\N{MINUS SIGN}")
+
+    for name in names:
+        axis = getattr(ax, f"{name}axis")
+        axis.set_major_formatter(written)
+        axis.set_label_text(f"{axis.get_label_text()}, in $10^{{{power}}}$")
 
 
 def error_axis(ax):
