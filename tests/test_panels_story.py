@@ -51,6 +51,18 @@ def test_only_the_digits_asked_for_are_shown(epoch, digits, shown):
     assert sum(bool(ax.images) for ax in figure.axes) == shown
 
 
+def test_each_digit_bears_its_label_and_what_each_rule_reads():
+    readings = {rule: np.array(read) for rule, read in READINGS.items()}
+    figure, _ = story(IMAGES, LABELS, readings, 1, "the first ones")
+    ax = next(ax for ax in figure.axes if ax.get_title() == "label 3")
+    assert [text.get_text() for text in ax.texts] == [
+        "backprop 3 ✓",
+        "cDNI 3 ✓",
+    ]
+    wrong = next(ax for ax in figure.axes if ax.get_title() == "label 4")
+    assert wrong.texts[1].get_text() == "cDNI 5 ✗"
+
+
 def test_words_count_disagreements_and_common_mistakes():
     readings = {rule: np.array(read) for rule, read in READINGS.items()}
     _, words = story(IMAGES, LABELS, readings, 1, "the first ones")

@@ -71,7 +71,7 @@ def story(images, labels, readings, epoch, digits):
     figure = Figure(figsize=(9, 4), layout="constrained")
     curves, grid = figure.subfigures(1, 2, width_ratios=(1, 1.25))
     _draw_accuracy(curves.subplots(), right, epoch)
-    _draw_digits(grid, images, readings, right, epoch, shown)
+    _draw_digits(grid, images, labels, readings, epoch, shown)
     accuracies = " and ".join(
         f"{look.name} reads {right[rule][epoch].mean():.1%}"
         for rule, look in looks(right).items()
@@ -86,10 +86,12 @@ def story(images, labels, readings, epoch, digits):
 
 
 def _draw_accuracy(axes, right, epoch):
-    for rule, (name, color, line) in looks(right).items():
+    for k, (rule, (name, color, line)) in enumerate(looks(right).items()):
         accuracy = right[rule].mean(axis=1)
         axes.plot(accuracy, line, color=color, label=name)
-        axes.plot(epoch, accuracy[epoch], "o", color=color)
+        # Rings around each other: none hides where another rule stands.
+        ring = {"markersize": 6 + 4 * k, "markerfacecolor": "none"}
+        axes.plot(epoch, accuracy[epoch], "o", color=color, **ring)
     axes.axvline(epoch, color=INK, linewidth=1, linestyle=":")
     axes.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -97,18 +99,20 @@ def _draw_accuracy(axes, right, epoch):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_digits(grid, images, readings, right, epoch, shown):
+def _draw_digits(grid, images, labels, readings, epoch, shown):
     axes = grid.subplots(2, _SHOWN // 2).ravel()
     for ax in axes:
         ax.set_axis_off()
-    plot_digits(images[shown], axes=axes[: len(shown)])
+    titles = [f"label {label}" for label in labels[shown]]
+    plot_digits(images[shown], titles, axes[: len(shown)])
     for k, ax in zip(shown, axes, strict=False):
         for line, (rule, look) in enumerate(looks(readings).items()):
-            mark = "✓" if right[rule][epoch, k] else "✗"
+            read = readings[rule][epoch, k]
+            mark = "✓" if read == labels[k] else "✗"
             ax.text(
                 0.5,
                 -0.08 - 0.15 * line,
-                f"{look.name} {readings[rule][epoch, k]} {mark}",
+                f"{look.name} {read} {mark}",
                 color=look.color,
                 fontsize=9,
                 ha="center",
