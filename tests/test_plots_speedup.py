@@ -213,3 +213,22 @@ def test_seconds_to_an_error_are_means_with_the_range_of_the_seeds(ax):
         [2, 4],
         [20, 40],
     ]
+
+
+def test_gains_foretold_lie_on_the_diagonal_and_those_never_reached_below():
+    gains = pd.DataFrame(
+        {
+            "arm": ["decoupled", "decoupled", "decoupled softmax"],
+            "gain": [2.0, 0.0, 0.5],
+            "told_gain": [2.0, 3.0, 0.5],
+        }
+    )
+    _, ax = plt.subplots()
+    assert plots.plot_gains_foretold(gains, ax) is ax
+    lines = {line.get_label(): line for line in ax.lines}
+    for name in ("decoupled, linear", "decoupled, softmax"):
+        points = lines[f"{name} predictors"].get_xydata()
+        assert (points[:, 0] == points[:, 1]).all()
+    (never,) = (line for line in ax.lines if list(line.get_xdata()) == [3.0])
+    assert never.get_ydata()[0] < 0.5
+    assert never.get_markerfacecolor() == "none"

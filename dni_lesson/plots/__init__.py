@@ -22,6 +22,7 @@ from dni_lesson.plots.speedup import plot_chain as plot_chain
 from dni_lesson.plots.speedup import (
     plot_gain_against_delay as plot_gain_against_delay,
 )
+from dni_lesson.plots.speedup import plot_gains_foretold as plot_gains_foretold
 from dni_lesson.plots.speedup import plot_late_gradients as plot_late_gradients
 from dni_lesson.plots.speedup import (
     plot_seconds_to_error as plot_seconds_to_error,

@@ -18,7 +18,9 @@ from dni_lesson.schedules import CLAIM
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import NullLocator
 
 _MARKERS = "os^Dv"
 # Ways to train with workers: what they are called, their colour and style.
@@ -287,6 +289,54 @@ def plot_seconds_to_error(seconds, ax=None):
     ax.set_xticks(range(len(delays)), [f"{delay:g}" for delay in delays])
     ax.set_xlabel("link delay in ms")
     ax.set_ylabel("seconds to the error")
+    return _named_beside(ax)
+
+
+def plot_gains_foretold(gains, ax=None):
+    """Draws measured against foretold gains over locked workers.
+
+    What never reached the error has no gain: it stands in a row below.
+
+    Args:
+        gains: `pandas.DataFrame` with the columns `arm`, `gain` (0 if the error
+            was never reached) and `told_gain`.
+        ax: Matplotlib axes. Default: the current ones.
+
+    Returns:
+        The axes.
+    """
+    ax = ax or plt.gca()
+    there = gains[gains["gain"] > 0]
+    ends = pd.concat([there["gain"], gains["told_gain"]])
+    low, high = ends.min() / 1.3, ends.max() * 1.3
+    ax.plot([low, high], [low, high], color=COLORS["reference"], linewidth=1)
+    for line in (ax.axhline, ax.axvline):
+        line(1, color=COLORS["reference"], linewidth=1, linestyle=":")
+    for arm, (name, color, style) in _ARMS.items():
+        points = gains[gains["arm"] == arm]
+        if points.empty:
+            continue
+        never = points["gain"] == 0
+        shown = points["gain"].where(~never, low / 1.5)
+        look = {"color": color, "alpha": 0.6, "linestyle": "none"}
+        for part, fill in ((~never, color), (never, "none")):
+            ax.plot(
+                points["told_gain"][part],
+                shown[part],
+                style[0],
+                **look,
+                markerfacecolor=fill,
+                label=name if fill == color else None,
+            )
+    ax.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low / 2, high))
+    ticks = [10**k * n for k in range(-3, 4) for n in (1, 3)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        axis.set_minor_locator(NullLocator())
+    ax.annotate("never", (high, low / 1.5), ha="right", va="center", fontsize=8)
+    ax.set_xlabel("gain over locked workers, foretold")
+    ax.set_ylabel("measured")
     return _named_beside(ax)
 
 
