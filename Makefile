@@ -44,14 +44,16 @@ else ifeq ($(STATE),moved)
 endif
 
 help:
-	@echo "make lab      set up if needed, then open the lessons in JupyterLab"
+	@echo "make lab      set up if needed, then open your workbook in JupyterLab:"
+	@echo "              the lessons without outputs, yours to write in"
 	@echo "              (make lab GPU=1: with what TensorFlow needs for a GPU)"
 	@echo "make test     set up if needed, then run every check that CI runs"
 	@echo "make portable run the tests as processors of other kinds would"
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
 	@echo "make lock     write both locks again (maintainers, needs uv)"
-	@echo "make clean    remove .venv and everything else that make created"
+	@echo "make clean    remove .venv and what else make created, but never the"
+	@echo "              workbook"
 
 lab: $(READY) $(CUDA)
 	@$(PY) -m dni_lesson lab $(ARGS)
@@ -120,8 +122,10 @@ lock:
 	sed '/^$$/,$$d' requirements-gpu.lock >gpu.lock  # The list of those.
 	mv gpu.lock requirements-gpu.lock
 
+# What a learner wrote is nobody's to remove; nor are Jupyter's copies of it.
+KEPT := -path ./workbook -prune -o
 clean:
 	rm -rf $(VENV) build dist *.egg-info tests/artifacts \
 	  .pytest_cache .ruff_cache
-	find . -name __pycache__ -prune -exec rm -rf {} +
-	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +
+	find . $(KEPT) -name __pycache__ -prune -exec rm -rf {} +
+	find . $(KEPT) -name .ipynb_checkpoints -prune -exec rm -rf {} +

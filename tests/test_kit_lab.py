@@ -69,8 +69,8 @@ def test_jupyterlab_starts_without_news_updates_and_the_package_index(started):
 @pytest.mark.skipif(
     not (lab.REPOSITORY / lab.FIRST_LESSON).exists(), reason="no lessons yet"
 )
-def test_make_lab_opens_the_first_lesson(started):
+def test_make_lab_opens_the_first_lesson_of_the_workbook(started):
     request = urllib.request.urlopen(started.url(""))
-    assert request.url.split("?")[0].endswith(f"/lab/tree/{lab.FIRST_LESSON}")
-    contents = started.get(f"api/contents/{lab.FIRST_LESSON}?content=0")
+    assert request.url.split("?")[0].endswith(f"/lab/tree/{lab.FIRST_PAGE}")
+    contents = started.get(f"api/contents/{lab.FIRST_PAGE}?content=0")
     assert json.dumps(contents["type"]) == '"notebook"'
