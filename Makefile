@@ -30,7 +30,7 @@ READY := $(VENV)/ready.stamp
 CUDA := $(if $(GPU),$(VENV)/cuda.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test portable lessons doctor lock clean
+.PHONY: help lab test portable lessons doctor wheels lock clean
 
 # A folder that is moved takes along a .venv that names the old place, and a
 # Python that is removed leaves one that cannot start.
@@ -51,6 +51,7 @@ help:
 	@echo "make portable run the tests as processors of other kinds would"
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
+	@echo "make wheels   put all packages into wheels/, for machines without network"
 	@echo "make lock     write both locks again (maintainers, needs uv)"
 	@echo "make clean    remove .venv and what else make created, but never the"
 	@echo "              workbook"
@@ -105,6 +106,10 @@ $(READY): $(LOCKED) pyproject.toml
 	  exit 1; }
 	@touch $@
 
+# A class room may have no network: see INSTRUCTOR.md.
+wheels: $(LOCKED)
+	$(PIP) download --no-deps --require-hashes -d wheels -r requirements.lock
+
 # One lock for Python 3.11 to 3.13 on Linux, macOS and Windows, and one of what
 # the extra `gpu` adds to it: all that the first lock holds is left out.
 # To move to the newest versions: make lock ARGS=--upgrade
@@ -125,7 +130,7 @@ lock:
 # What a learner wrote is nobody's to remove; nor are Jupyter's copies of it.
 KEPT := -path ./workbook -prune -o
 clean:
-	rm -rf $(VENV) build dist *.egg-info tests/artifacts \
+	rm -rf $(VENV) wheels build dist *.egg-info tests/artifacts \
 	  .pytest_cache .ruff_cache
 	find . $(KEPT) -name __pycache__ -prune -exec rm -rf {} +
 	find . $(KEPT) -name .ipynb_checkpoints -prune -exec rm -rf {} +
