@@ -1,4 +1,4 @@
-"""Where the links of a notebook lead, for the tests."""
+"""Where the links of a notebook, or of a page beside it, lead: for tests."""
 
 import re
 import urllib.parse
@@ -11,19 +11,21 @@ CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 
 
 def _markdown(path):
+    if path.suffix == ".md":
+        return [path.read_text(encoding="utf-8")]
     cells = lessons.read(path).cells
     return [cell.source for cell in cells if cell.cell_type == "markdown"]
 
 
 def anchors(path):
-    """Returns the anchors that JupyterLab gives to a notebook's headings."""
+    """Returns the anchors that JupyterLab gives to headings."""
     text = "\n".join(_markdown(path))
     headings = re.findall(r"^#{1,6} +(.+?) *$", text, re.MULTILINE)
     return {re.sub(r"[*`_]", "", h).replace(" ", "-") for h in headings}
 
 
 def broken_links(path):
-    """Returns the links of a notebook that lead nowhere in the repository."""
+    """Returns the links that lead nowhere in the repository."""
     broken = []
     for source in _markdown(path):
         for image, text, target in LINK.findall(CODE.sub("", source)):

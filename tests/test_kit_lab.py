@@ -62,6 +62,11 @@ def test_jupyterlab_starts_without_news_updates_and_the_package_index(started):
     properties = settings["schema"]["properties"]
     assert properties["fetchNews"]["default"] == "false"
     assert properties["checkForUpdates"]["default"] is False
+    pages = started.get(
+        "lab/api/settings/@jupyterlab/docmanager-extension:plugin"
+    )
+    viewers = pages["schema"]["properties"]["defaultViewers"]["default"]
+    assert viewers == {"markdown": "Markdown Preview"}
     assert '"news": {"disabled": true}' in started.get_text("lab")
     assert "readonly" in started.log.read_text()
 

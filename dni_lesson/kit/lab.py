@@ -17,7 +17,8 @@ FIRST_PAGE = f"workbook/{LESSON}"  # Without, for those who learn.
 
 # The question about news can be answered beforehand only by a settings file. It
 # also keeps the state of widgets in notebooks that a reader saves: without it a
-# panel whose kernel is gone is the line "model not found".
+# panel whose kernel is gone is the line "model not found". And it has pages
+# such as the glossary opened as pages, not as their source.
 _CONFIG = pathlib.Path(__file__).resolve().parent / "jupyter"
 
 _OPTIONS = (
