@@ -220,6 +220,12 @@ def test_a_first_guess_is_remembered_when_the_answer_is_right():
     assert report(one, "b") == "Exercise 99-4: right. So it is."
 
 
+@pytest.mark.parametrize("wrong", ["abc", {"a": "It is.", "b": "Not."}])
+def test_a_choice_needs_a_sentence_for_each_wrong_letter(wrong):
+    with pytest.raises(ValueError, match="`wrong`. Expected a dict"):
+        choice("b", wrong)
+
+
 PREDICTIONS = [
     name
     for name, one in EXERCISES.items()

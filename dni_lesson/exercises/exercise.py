@@ -142,6 +142,11 @@ def choice(letter, wrong):
         wrong: Dict from each other letter to a sentence: what makes it look
             right, and what speaks against it. It does not name the right one.
     """
+    if not isinstance(wrong, dict) or letter in wrong:
+        raise ValueError(
+            "`wrong`. Expected a dict from each wrong letter to a sentence. "
+            f"Received: wrong={wrong!r}"
+        )
     among = sorted([letter, *wrong])
     options = f"{', '.join(among[:-1])} or {among[-1]}"
 

@@ -178,7 +178,7 @@ def _said(is_new, beside):
     if is_new:
         sentences.append(
             f"Your workbook is the folder {FOLDER}/: the lessons without "
-            "their outputs, yours to write in. It is never overwritten."
+            "their outputs. What you write there is never overwritten."
         )
     if beside:
         pairs = ", ".join(
