@@ -30,7 +30,7 @@ READY := $(VENV)/ready.stamp
 CUDA := $(if $(GPU),$(VENV)/cuda.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test portable lessons doctor lock clean
+.PHONY: help lab test portable lessons doctor wheels lock clean
 
 # A folder that is moved takes along a .venv that names the old place, and a
 # Python that is removed leaves one that cannot start.
@@ -44,14 +44,17 @@ else ifeq ($(STATE),moved)
 endif
 
 help:
-	@echo "make lab      set up if needed, then open the lessons in JupyterLab"
+	@echo "make lab      set up if needed, then open your workbook in JupyterLab:"
+	@echo "              the lessons without outputs, yours to write in"
 	@echo "              (make lab GPU=1: with what TensorFlow needs for a GPU)"
 	@echo "make test     set up if needed, then run every check that CI runs"
 	@echo "make portable run the tests as processors of other kinds would"
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
+	@echo "make wheels   put all packages into wheels/, for machines without network"
 	@echo "make lock     write both locks again (maintainers, needs uv)"
-	@echo "make clean    remove .venv and everything else that make created"
+	@echo "make clean    remove .venv and what else make created, but never the"
+	@echo "              workbook"
 
 lab: $(READY) $(CUDA)
 	@$(PY) -m dni_lesson lab $(ARGS)
@@ -103,6 +106,10 @@ $(READY): $(LOCKED) pyproject.toml
 	  exit 1; }
 	@touch $@
 
+# A class room may have no network: see INSTRUCTOR.md.
+wheels: $(LOCKED)
+	$(PIP) download --no-deps --require-hashes -d wheels -r requirements.lock
+
 # One lock for Python 3.11 to 3.13 on Linux, macOS and Windows, and one of what
 # the extra `gpu` adds to it: all that the first lock holds is left out.
 # To move to the newest versions: make lock ARGS=--upgrade
@@ -120,8 +127,10 @@ lock:
 	sed '/^$$/,$$d' requirements-gpu.lock >gpu.lock  # The list of those.
 	mv gpu.lock requirements-gpu.lock
 
+# What a learner wrote is nobody's to remove; nor are Jupyter's copies of it.
+KEPT := -path ./workbook -prune -o
 clean:
-	rm -rf $(VENV) build dist *.egg-info tests/artifacts \
+	rm -rf $(VENV) wheels build dist *.egg-info tests/artifacts \
 	  .pytest_cache .ruff_cache
-	find . -name __pycache__ -prune -exec rm -rf {} +
-	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +
+	find . $(KEPT) -name __pycache__ -prune -exec rm -rf {} +
+	find . $(KEPT) -name .ipynb_checkpoints -prune -exec rm -rf {} +

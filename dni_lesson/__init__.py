@@ -14,7 +14,7 @@ _PUBLIC = {
     "convolutional": ["cnn"],
     "costs": ["layer_macs", "module_macs", "step_macs"],
     "data": ["load_digits", "load_mnist"],
-    "exercises": ["check"],
+    "exercises": ["check", "progress"],
     "feedback": ["DirectFeedback"],
     "interfaces": ["Interface", "SyntheticGradient"],
     "model": ["DecoupledModel"],

@@ -32,9 +32,9 @@ def choice_slips(letter, among):
     """Returns the other letters, and what is none of them."""
     other = next(one for one in among if one != letter)
     return (
-        *((one, f"'{one}' is not it") for one in among if one != letter),
-        (f"{other})", f"'{other}' is not it"),
-        (f"{other.upper()}.", f"'{other.upper()}' is not it"),
+        *((one, f"You said {one}. ") for one in among if one != letter),
+        (f"{other})", f"You said {other}. "),
+        (f"{other.upper()}.", f"You said {other}. "),
         ("z", "Expected one letter, a, b"),
         ("", "Expected one letter"),
         (f"{letter} or {other}", "Expected one letter"),

@@ -27,6 +27,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+b_of_three = choice("b", {"a": "Too early.", "c": "Too late."})
+a_b_or_c = choice("a", {"b": "b is below.", "c": "c is far."})
 add = cases("add", [(([1, 2], 3), 6, "a list and a number"), (([], 1), 1, "")])
 
 
@@ -35,7 +37,10 @@ add = cases("add", [(([1, 2], 3), 6, "a list and a number"), (([], 1), 1, "")])
     [
         (number(2.0, 0.1), 1, "1 is too small"),
         (number(2.0, 0.1), "3", "3 is too large"),
-        (choice("a", "abc"), "b)", "'b' is not it"),
+        (number(2.0, 0.1, {3: "You counted one."}), 3, "large. You counted"),
+        (number(2.0, 0.1, {0.002: "A.", 0: "B."}), 0, r"0 is too small. B\.$"),
+        (number(2.0, 0.1, {3: "You counted one."}), 4, r"4 is too large\.$"),
+        (a_b_or_c, "b)", "You said b. b is below."),
         (add, lambda a, b: 6, r"add\(\[\], 1\): expected 1, received 6"),
         (add, lambda a, b: 7, r"add.* 6 \(a list and a number\), received 7"),
         (add, lambda a, b: None, r"received None \(is there a `return`\?\)"),
@@ -52,8 +57,8 @@ def test_judges_say_how_an_answer_is_wrong(judge, answer, message):
     [
         (number(2.0, 0.1), "two", "Expected a number. Received: 'two'"),
         (number(1.0, 0.1), True, "Expected a number. Received: True"),
-        (choice("a", "abc"), 7, "Expected one letter, a, b or c. Received: 7"),
-        (choice("a", "abc"), "d", "Expected one letter"),
+        (a_b_or_c, 7, "Expected one letter, a, b or c. Received: 7"),
+        (a_b_or_c, "d", "Expected one letter"),
         (add, 6, "Expected the function `add` itself, without brackets"),
         (add, lambda a: a, "add is called with 2 arguments: too many"),
         (add, lambda a, b, c: a, "missing a required argument: 'c'"),
@@ -141,6 +146,7 @@ def test_no_hint_gives_the_answer_away():
 @pytest.fixture(autouse=True)
 def no_attempts_yet(monkeypatch):
     monkeypatch.setattr(module, "_attempts", collections.Counter())
+    monkeypatch.setattr(module, "_first", {})
 
 
 def exercise(judge, name="99-1"):
@@ -157,16 +163,16 @@ def test_a_right_answer_is_told_why():
 
 
 def test_hints_grow_with_wrong_answers_and_start_again_after_a_right_one():
-    one = exercise(choice("b", "abc"), name="99-2")
+    one = exercise(b_of_three, name="99-2")
     hints = [report(one, "a").split()[-1] for _ in range(4)]
     assert hints == ["first", "second", "third", "third"]
     report(one, "B")
     assert report(one, "a").endswith("first")
 
 
-@pytest.mark.parametrize("answer", [None, ..., 7, "a or b", lambda: "b"])
-def test_what_is_no_answer_uses_up_no_hint(answer):
-    one = exercise(choice("b", "abc"), name="99-3")
+@pytest.mark.parametrize("answer", [7, "a or b", lambda: "b"])
+def test_what_cannot_be_an_answer_uses_up_no_hint(answer):
+    one = exercise(b_of_three, name="99-3")
     for _ in range(2):
         assert "Hint 1 of 3" in report(one, answer)
     assert report(one, "a").endswith("first")
@@ -174,16 +180,79 @@ def test_what_is_no_answer_uses_up_no_hint(answer):
 
 
 @pytest.mark.parametrize("answer", [None, ...])
-def test_no_answer_yet_is_said(answer):
-    assert "no answer yet. Hint 1 of 3" in report(exercise(call), answer)
+@pytest.mark.parametrize(
+    ("judge", "asks"),
+    [
+        (b_of_three, "Answer with one letter, a, b or c. "),
+        (number(2.0, 0.1), "Answer with a number. "),
+        (add, "Hand over the function `add`. "),
+        (call, ""),
+    ],
+)
+def test_before_the_first_try_there_is_the_question_and_no_hint(
+    judge, asks, answer
+):
+    received = report(exercise(judge), answer)
+    assert received == (
+        f"Exercise 99-1: no answer yet. {asks}Hints come after your first try."
+    )
+    assert report(exercise(b_of_three), "a").endswith("Hint 1 of 3: first")
 
 
-def test_an_open_stub_says_what_to_do():
+def test_an_open_stub_says_what_to_do_and_gives_no_hint():
     def stub():
-        raise NotImplementedError("return the sum")
+        raise NotImplementedError("Return the sum")
 
     received = report(exercise(call), stub)
-    assert "not solved yet. return the sum. Hint 1 of 3: first" in received
+    assert received == (
+        "Exercise 99-1: not solved yet. Return the sum, and take out the line "
+        "that raises. Hints come after your first try."
+    )
+
+
+def test_a_first_guess_is_remembered_when_the_answer_is_right():
+    one = exercise(b_of_three, name="99-4")
+    for answer in ("C)", "a", "b or c"):
+        report(one, answer)
+    assert report(one, "b") == (
+        "Exercise 99-4: right. You said c first. So it is."
+    )
+    assert report(one, "b") == "Exercise 99-4: right. So it is."
+
+
+@pytest.mark.parametrize("wrong", ["abc", {"a": "It is.", "b": "Not."}])
+def test_a_choice_needs_a_sentence_for_each_wrong_letter(wrong):
+    with pytest.raises(ValueError, match="`wrong`. Expected a dict"):
+        choice("b", wrong)
+
+
+PREDICTIONS = [
+    name
+    for name, one in EXERCISES.items()
+    if getattr(one.judge, "asks", "").startswith("Answer with one letter")
+]
+
+
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_each_wrong_letter_has_a_thought_of_its_own_behind_it(name):
+    told = {letter: report(EXERCISES[name], letter) for letter in "abcd"}
+    thoughts = [
+        re.search(r"You said \w\. (.+?) Hint \d", text)[1]
+        for text in told.values()
+        if "You said" in text and ": right." not in text
+    ]
+    (right,) = [letter for letter in told if ": right." in told[letter]]
+    assert len(thoughts) == len(set(thoughts)) >= 2
+    for thought in thoughts:
+        assert len(thought) > 40
+        assert f'"{right}"' not in thought and f"`{right}`" not in thought
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_no_exercise_tells_before_it_is_tried(name):
+    told = report(EXERCISES[name], ...)
+    assert "Hint " not in told
+    assert not any(hint in told for hint in EXERCISES[name].hints)
 
 
 def test_an_error_in_the_answer_is_one_line_that_names_its_line():

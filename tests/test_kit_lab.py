@@ -62,6 +62,11 @@ def test_jupyterlab_starts_without_news_updates_and_the_package_index(started):
     properties = settings["schema"]["properties"]
     assert properties["fetchNews"]["default"] == "false"
     assert properties["checkForUpdates"]["default"] is False
+    pages = started.get(
+        "lab/api/settings/@jupyterlab/docmanager-extension:plugin"
+    )
+    viewers = pages["schema"]["properties"]["defaultViewers"]["default"]
+    assert viewers == {"markdown": "Markdown Preview"}
     assert '"news": {"disabled": true}' in started.get_text("lab")
     assert "readonly" in started.log.read_text()
 
@@ -69,8 +74,8 @@ def test_jupyterlab_starts_without_news_updates_and_the_package_index(started):
 @pytest.mark.skipif(
     not (lab.REPOSITORY / lab.FIRST_LESSON).exists(), reason="no lessons yet"
 )
-def test_make_lab_opens_the_first_lesson(started):
+def test_make_lab_opens_the_first_lesson_of_the_workbook(started):
     request = urllib.request.urlopen(started.url(""))
-    assert request.url.split("?")[0].endswith(f"/lab/tree/{lab.FIRST_LESSON}")
-    contents = started.get(f"api/contents/{lab.FIRST_LESSON}?content=0")
+    assert request.url.split("?")[0].endswith(f"/lab/tree/{lab.FIRST_PAGE}")
+    contents = started.get(f"api/contents/{lab.FIRST_PAGE}?content=0")
     assert json.dumps(contents["type"]) == '"notebook"'

@@ -7,10 +7,10 @@ nbval's business, which runs every lesson when pytest runs.
 import base64
 import pathlib
 import re
-import urllib.parse
 
 import lessons
 import pytest
+from links import CODE, broken_links
 from nbval_mends import TRAINED, open_picture, pictures
 
 LESSONS = [path for path in lessons.find() if path.parent.name == "notebooks"]
@@ -22,9 +22,6 @@ MARKDOWN_PER_CODE = (0.9, 1.6)
 LARGEST_PICTURE = 500 * 1024
 SHORTEST_ALT = 30
 
-# `[text](target)` and `![alt](target)`, without a title after the target.
-LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
-CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 NUMBER = re.compile(r"\d\d")
 
 
@@ -157,31 +154,6 @@ def test_every_picture_is_read_in_the_text_below_it(path):
         if any("image/png" in output.get("data", {}) for output in outputs):
             assert following is not None
             assert following.cell_type == "markdown", cell.source
-
-
-def anchors(path):
-    """Returns the anchors that JupyterLab gives to a notebook's headings."""
-    text = "\n".join(cell.source for cell in cells(path, "markdown"))
-    headings = re.findall(r"^#{1,6} +(.+?) *$", text, re.MULTILINE)
-    return {re.sub(r"[*`_]", "", h).replace(" ", "-") for h in headings}
-
-
-def broken_links(path):
-    """Returns the links of a notebook that lead nowhere in the repository."""
-    broken = []
-    for cell in cells(path, "markdown"):
-        for image, text, target in LINK.findall(CODE.sub("", cell.source)):
-            if image and not text.strip():
-                broken.append(f"no alt text: {target}")
-            if re.match(r"https?://|mailto:|attachment:", target):
-                continue
-            name, _, anchor = urllib.parse.unquote(target).partition("#")
-            other = (path.parent / name) if name else path
-            if not other.exists():
-                broken.append(target)
-            elif anchor and anchor not in anchors(other):
-                broken.append(target)
-    return broken
 
 
 @each(LESSONS + SOLUTIONS)

@@ -1,6 +1,7 @@
-"""Exercises that answer at once: `check` and what each lesson asks."""
+"""Exercises that answer at once, what each lesson asks, what is solved."""
 
 from dni_lesson.exercises import (
+    kept,
     lesson_00,
     lesson_01,
     lesson_02,
@@ -11,7 +12,7 @@ from dni_lesson.exercises import (
     lesson_07,
     lesson_10,
 )
-from dni_lesson.exercises.exercise import Exercise, report
+from dni_lesson.exercises.exercise import Exercise, reply
 
 _LESSONS = (
     lesson_00,
@@ -34,9 +35,10 @@ EXERCISES: dict[str, Exercise] = {
 def check(exercise, answer):
     """Prints whether an answer is right, and if not, a hint to go on with.
 
-    Each wrong answer to the same exercise earns a more telling hint. Nothing
-    is raised for a wrong or a missing answer, so a notebook with open
-    exercises still runs from top to bottom.
+    Each wrong answer to the same exercise earns a more telling hint; before
+    the first there is none. Nothing is raised for a wrong or a missing answer,
+    so a notebook with open exercises still runs from top to bottom. Beside the
+    lessons `progress.json` keeps what was tried and solved: see `progress`.
 
     Args:
         exercise: String, the lesson and the number: `"02-1"`.
@@ -51,4 +53,18 @@ def check(exercise, answer):
             f"`exercise`. Expected one of {', '.join(EXERCISES)}. "
             f"Received: exercise={exercise!r}"
         )
-    print(report(EXERCISES[exercise], answer))
+    replied = reply(EXERCISES[exercise], answer)
+    print(replied.text)
+    if replied.is_right is not None:
+        told = kept.note(exercise, replied.guess, replied.is_right)
+        if told:
+            print(told)
+
+
+def progress():
+    """Prints which exercises are solved, lesson by lesson.
+
+    It reads `progress.json` beside the lessons, where `check` keeps it. To
+    begin again, delete that file.
+    """
+    print(kept.table(list(EXERCISES)))

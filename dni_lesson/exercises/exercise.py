@@ -8,13 +8,17 @@ import math
 import re
 import traceback
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 _LETTER = re.compile(r"[\W_]*([a-zA-Z])[\W_]*")  # "b", "B.", "(b)", "b:"
+_NEAR = 0.005  # So near a number is one that was rounded.
 _LONGEST_VALUE, _LONGEST_MESSAGE = 80, 200  # Characters that are shown.
 # How often each exercise was answered wrong in this kernel: grades the hints.
 _attempts = collections.Counter()
+_first = {}  # The first wrong guess, until the right answer.
+_NO_HINT = "Hints come after your first try."
 
 
 class Wrong(Exception):
@@ -43,27 +47,66 @@ class Exercise:
     because: str
 
 
+class Reply(NamedTuple):
+    """What is said to an answer.
+
+    Attributes:
+        text: String, one line.
+        guess: String, the answer itself if it is a letter or a number, else
+            `None`.
+        is_right: Boolean; `None` if nothing was tried.
+    """
+
+    text: str
+    guess: str | None = None
+    is_right: bool | None = None
+
+
 def report(exercise, answer):
     """Returns the sentence to print for an answer."""
+    return reply(exercise, answer).text
+
+
+def reply(exercise, answer):
+    """Returns the `Reply` to an answer."""
     start = f"Exercise {exercise.name}:"
     if answer is None or answer is ...:
-        return f"{start} no answer yet. {_hint(exercise, 0)}"
+        asks = getattr(exercise.judge, "asks", "")
+        return Reply(f"{start} no answer yet. {asks}{_NO_HINT}")
+    guess = _guess(answer)
     try:
         exercise.judge(answer)
     except NotImplementedError as error:
-        todo = f"{error}. " if str(error) else ""
-        return f"{start} not solved yet. {todo}{_hint(exercise, 0)}"
+        todo = f"{error}, and take out the line that raises. "
+        return Reply(
+            f"{start} not solved yet. {todo if str(error) else ''}{_NO_HINT}"
+        )
+    except Misread as error:
+        hint = _hint(exercise, _attempts[exercise.name])
+        return Reply(f"{start} not yet. {error} {hint}")
     except Wrong as error:
         hint = _hint(exercise, _attempts[exercise.name])
-        _attempts[exercise.name] += not isinstance(error, Misread)
-        return f"{start} not yet. {error} {hint}"
+        _attempts[exercise.name] += 1
+        _first.setdefault(exercise.name, guess)
+        return Reply(f"{start} not yet. {error} {hint}", guess, False)
     except KeyboardInterrupt:  # It is meant for the whole cell.
         raise
     except BaseException as error:  # The reader's own code may do anything.
         raised = f"{_in_short(error)}{_where(error, answer)}"
-        return f"{start} your code raised {raised}. {_hint(exercise, 0)}"
+        return Reply(f"{start} your code raised {raised}. {_hint(exercise, 0)}")
     _attempts.pop(exercise.name, None)
-    return f"{start} right. {exercise.because}"
+    first = _first.pop(exercise.name, None)
+    said = f"You said {first} first. " if first else ""
+    return Reply(f"{start} right. {said}{exercise.because}", guess, True)
+
+
+def _guess(answer):
+    """Returns a letter or a number as a short text, else `None`."""
+    if isinstance(answer, str):
+        match = _LETTER.fullmatch(answer)
+        return match[1].lower() if match else _one_line(answer, 20)
+    value = as_number(answer)
+    return None if value is None else f"{value:g}"
 
 
 def _hint(exercise, index):
@@ -91,31 +134,46 @@ def _where(error, answer):
     return f", in line {lines[-1].lineno} of its cell: {lines[-1].line}"
 
 
-def choice(letter, among):
+def choice(letter, wrong):
     """Returns a judge that accepts one letter, in any form: `"b"`, `"B)"`.
 
     Args:
         letter: String, the right one.
-        among: String of all letters, such as `"abc"`.
+        wrong: Dict from each other letter to a sentence: what makes it look
+            right, and what speaks against it. It does not name the right one.
     """
+    if not isinstance(wrong, dict) or letter in wrong:
+        raise ValueError(
+            "`wrong`. Expected a dict from each wrong letter to a sentence. "
+            f"Received: wrong={wrong!r}"
+        )
+    among = sorted([letter, *wrong])
     options = f"{', '.join(among[:-1])} or {among[-1]}"
 
     def judge(answer):
         match = _LETTER.fullmatch(answer) if isinstance(answer, str) else None
-        if not match or match[1].lower() not in among:
+        said = match[1].lower() if match else None
+        if said not in among:
             raise Misread(
                 f"Expected one letter, {options}. Received: {shown(answer)}."
             )
-        if match[1].lower() != letter:
-            raise Wrong(f"{match[1]!r} is not it.")
+        if said != letter:
+            raise Wrong(f"You said {said}. {wrong[said]}")
 
+    judge.asks = f"Answer with one letter, {options}. "
     return judge
 
 
-def number(expected, tolerance):
+def number(expected, tolerance, wrong=()):
     """Returns a judge that accepts numbers within `tolerance`.
 
     They may be written as text: `"3/4"`, `"0.75"`, `"75 %"`.
+
+    Args:
+        expected: Float.
+        tolerance: Float.
+        wrong: Dict from numbers that are often said to a sentence each, as in
+            `choice`; none by default.
     """
 
     def judge(answer):
@@ -125,8 +183,12 @@ def number(expected, tolerance):
             raise Misread(f"Expected a number. Received: {shown(answer)}.")
         if not abs(value - expected) <= tolerance:
             size = "too small" if value < expected else "too large"
-            raise Wrong(f"{value:g} is {size}.")
+            often = min(wrong, key=lambda one: abs(value - one), default=None)
+            is_near = often is not None and abs(value - often) <= _NEAR
+            why = f" {wrong[often]}" if is_near else ""
+            raise Wrong(f"{value:g} is {size}.{why}")
 
+    judge.asks = "Answer with a number. "
     return judge
 
 
@@ -162,6 +224,7 @@ def cases(name, rows, said=None, tolerance=1e-6):
                 f"received {shown(received)}."
             )
 
+    judge.asks = f"Hand over the function `{name}`. "
     return judge
 
 

@@ -35,7 +35,15 @@ EXERCISES = (
     ),
     Exercise(
         "00-2",
-        choice("a", "abc"),
+        choice(
+            "a",
+            {
+                "b": "The predictors know nothing yet, that is true. But who "
+                "asks them while a digit is only read?",
+                "c": "Luck chose the weights. But it chose once: both networks "
+                "begin with the same ones.",
+            },
+        ),
         hints=(
             "Do the predictors take part when a digit is only read?",
             "A predictor acts in the backward pass. Is there one here?",
@@ -58,7 +66,15 @@ EXERCISES = (
     ),
     Exercise(
         "00-4",
-        choice("b", "abc"),
+        choice(
+            "b",
+            {
+                "a": "That would be so if the gap stayed as it was after three "
+                "epochs. It has changed from epoch to epoch.",
+                "c": "The label helps a predictor. But the best that it can "
+                "predict is the gradient that backprop has anyway.",
+            },
+        ),
         hints=(
             "After three epochs cDNI was behind. Is the gap growing or "
             "shrinking from epoch to epoch?",

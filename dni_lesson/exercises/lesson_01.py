@@ -28,7 +28,16 @@ _BOUNDS = [
 EXERCISES = (
     Exercise(
         "01-1",
-        choice("b", "abcd"),
+        choice(
+            "b",
+            {
+                "a": "Then nothing would have changed. But a module no longer "
+                "needs what those above it compute on the way back.",
+                "c": "Its own forward pass is behind a module, that is true. "
+                "But is the loss there as soon as this module has run?",
+                "d": "Then a module could start before its input is there.",
+            },
+        ),
         hints=(
             "Go through the three definitions one by one. What must have "
             "happened before the loss can send anything?",
@@ -42,7 +51,18 @@ EXERCISES = (
     ),
     Exercise(
         "01-2",
-        number(0.75, tolerance=0.001),
+        number(
+            0.75,
+            tolerance=0.001,
+            wrong={
+                0: "Then all four would work all the time: each needs what "
+                "another has put out.",
+                0.25: "What does a worker do in that share of the time?",
+                0.5: "Then two of the four would work at any one moment.",
+                1: "Then nobody would ever work.",
+                3: "That may be a number of workers; the answer is a fraction.",
+            },
+        ),
         hints=(
             "At any one moment, how many of the four work?",
             "The next begins when the one before has ended. So how many of "

@@ -109,7 +109,17 @@ EXERCISES = (
     ),
     Exercise(
         "02-3",
-        choice("c", "abcd"),
+        choice(
+            "c",
+            {
+                "a": "Half of the gradient is missing, that is true of the "
+                "single examples. But the update is a mean over many.",
+                "b": "The sign is wrong for some examples, that is true. But "
+                "500 of them are averaged before anything moves.",
+                "d": "Then h would tell nothing of the gradient. But it "
+                "explains about half of it.",
+            },
+        ),
         hints=(
             "What is left over by a least-squares fit, on average?",
             "The residual is uncorrelated with all that the predictor sees, "
@@ -121,7 +131,16 @@ EXERCISES = (
     ),
     Exercise(
         "02-4",
-        number(3, 0),
+        number(
+            3,
+            0,
+            wrong={
+                1: "In step 1 both predictors still say zero.",
+                2: "In step 2 a weight moves that stood still in step 1. Is it "
+                "the lowest one?",
+                4: "How many boundaries must the news pass on its way down?",
+            },
+        ),
         hints=(
             "A module moves in the step after its predictor has learned "
             "something that is not zero.",

@@ -80,7 +80,15 @@ def _expect(what, expected, received):
 EXERCISES = (
     Exercise(
         "03-1",
-        choice("b", "abc"),
+        choice(
+            "b",
+            {
+                "a": "So it is with backprop, where h hears of nothing but the "
+                "loss. Here `grad` decides what h hears.",
+                "c": "Zero would arrive if `grad` had nothing for h. But it "
+                "returns something for each of its inputs.",
+            },
+        ),
         hints=(
             "Which variables occur in the first return value of `grad`?",
             "`upstream` holds everything that the loss above has to say. "
@@ -106,7 +114,19 @@ EXERCISES = (
     ),
     Exercise(
         "03-3",
-        number(0.25, 0.001),
+        number(
+            0.25,
+            0.001,
+            wrong={
+                1: "The digit is the same, that is true. But the loss is a "
+                "mean over its batch.",
+                4: "Which of the two batches is the larger one, and what does "
+                "a mean divide by?",
+                0.5: "That would be so if the second batch held 100 digits.",
+                2: "Which of the two batches is the larger one, and what does "
+                "a mean divide by?",
+            },
+        ),
         hints=(
             "The loss is a mean: each example's loss is divided by the batch "
             "size.",

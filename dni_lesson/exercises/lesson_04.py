@@ -54,7 +54,15 @@ EXERCISES = (
     ),
     Exercise(
         "04-3",
-        choice("b", "abc"),
+        choice(
+            "b",
+            {
+                "a": "There the predictor is nearest to the digit. But a "
+                "prediction is as good as what it was taught, too.",
+                "c": "All predictors have the same form. But each has another "
+                "teacher: it learns from what the module above sends down.",
+            },
+        ),
         hints=(
             "Who sees the true loss: the module below or above a boundary?",
             "The predictor at boundary 1 learns from the prediction at "
@@ -67,7 +75,15 @@ EXERCISES = (
     ),
     Exercise(
         "04-4",
-        choice("b", "abc"),
+        choice(
+            "b",
+            {
+                "a": "At boundary 1 the predictions do look useless. But there "
+                "are other boundaries, and a weight hears many examples.",
+                "c": "Wrong gradients do harm if they push the same way again "
+                "and again. What if they err in another way each time?",
+            },
+        ),
         hints=(
             "Boundary 1 is only one of three; what about boundary 3?",
             "A weight's gradient sums over many examples and steps: what is "

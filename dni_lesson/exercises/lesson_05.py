@@ -30,7 +30,18 @@ _DELAYS = [
 EXERCISES = (
     Exercise(
         "05-1",
-        number(0.41, tolerance=0.01),
+        number(
+            0.41,
+            tolerance=0.01,
+            wrong={
+                0.2: "That is the chance of one layer to be updated.",
+                0.8: "That is the chance of one layer to be left alone. Here "
+                "there are four.",
+                0.0016: "That is the chance that all four are updated.",
+                0: "Then in each iteration some layer would be drawn. But each "
+                "draw may fail, and all four may fail at once.",
+            },
+        ),
         hints=(
             "A layer is left alone with probability 1 - p, whatever happens to "
             "the others.",
@@ -56,7 +67,17 @@ EXERCISES = (
     ),
     Exercise(
         "05-3",
-        choice("c", "abcd"),
+        choice(
+            "c",
+            {
+                "a": "Predictors are what is new, so one expects the gain "
+                "there. But they are work that backprop does not have.",
+                "b": "Calls of their own sound like independence. But on one "
+                "device each of them repeats the forward pass.",
+                "d": "A clock that counts bookkeeping does flatter the other "
+                "side. But bookkeeping is only a part of a step.",
+            },
+        ),
         hints=(
             "Predictors and separate calls are extra work: can they raise a "
             "speed?",

@@ -18,7 +18,20 @@ _CUTS = [
 EXERCISES = (
     Exercise(
         "06-1",
-        number(11.5, tolerance=0.5),  # 10 are too few: the worker waits.
+        number(
+            11.5,  # 10 are too few: the worker waits.
+            tolerance=0.5,
+            wrong={
+                1: "Then worker 1 would wait for each gradient before it goes "
+                "on: that is the locked schedule.",
+                5: "That hides one way, 20 ms. A gradient has to come back, "
+                "too.",
+                6: "That hides one way and the work. A gradient has to come "
+                "back, too.",
+                10: "That hides both links. But at their other end somebody "
+                "works, and that takes time.",
+            },
+        ),
         hints=(
             "How long is a mini-batch away from the first worker, from the "
             "end of its forward pass to the arrival of its gradient?",

@@ -16,7 +16,17 @@ _BREAK_EVEN = [
 EXERCISES = (
     Exercise(
         "07-1",
-        choice("b", "abcd"),
+        choice(
+            "b",
+            {
+                "a": "Two workers do share the work. But they do more of it: "
+                "the predictor comes on top.",
+                "c": "Wide layers do have more work to share. But one process "
+                "can share out a large product, too.",
+                "d": "One process that may use both cores is a strong "
+                "opponent. But does it always keep both of them busy?",
+            },
+        ),
         hints=(
             "One process shares a single matrix product out among the cores. "
             "When is there enough in a product to keep both of them busy?",

@@ -5,15 +5,15 @@ is asked or added takes the way through the file's text, so that a row which is
 asked for is the row that was stored: 32, "32" and `np.int64(32)` are the same.
 """
 
-import contextlib
 import csv
 import dataclasses
 import io
 import os
 import pathlib
-import shutil
 import sys
 import warnings
+
+from dni_lesson import files
 
 import filelock
 import pandas as pd
@@ -164,7 +164,7 @@ class Store:
             if new:
                 lines = [_line(row.values()) for row in new]
                 text = self._with_all_columns(text) or _line(self.columns)
-                _replace(target, text + "".join(lines))
+                files.replace(target, text + "".join(lines))
 
     def new_rows(self, there, rows):
         """Returns those of `rows` that are not among the rows `there`, once."""
@@ -276,23 +276,3 @@ def _line(values):
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(values)
     return buffer.getvalue()
-
-
-def _replace(target, text):
-    """Gives a file another text in one move; it keeps its owner and mode."""
-    beside = target.with_name(f".{target.name}.new")
-    try:
-        with open(beside, "w", encoding="utf-8", newline="") as file:
-            if target.exists():
-                shutil.copymode(target, beside)
-                owner = target.stat()
-                # Windows has no owners, and only root gives files away.
-                with contextlib.suppress(AttributeError, PermissionError):
-                    os.chown(beside, owner.st_uid, owner.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()

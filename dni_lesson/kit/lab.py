@@ -1,4 +1,4 @@
-"""Opens the lessons in a JupyterLab that is quiet and stays off the internet.
+"""Opens the workbook in a JupyterLab that is quiet and stays off the internet.
 
 A stock JupyterLab asks whether it may fetch news, looks for its own updates
 and lists extensions from the package index. A lesson needs none of it, and a
@@ -11,11 +11,14 @@ import pathlib
 
 from dni_lesson.data import REPOSITORY
 
-FIRST_LESSON = "notebooks/00_start_here.ipynb"
+LESSON = "00_start_here.ipynb"
+FIRST_LESSON = f"notebooks/{LESSON}"  # With outputs, for those who look.
+FIRST_PAGE = f"workbook/{LESSON}"  # Without, for those who learn.
 
 # The question about news can be answered beforehand only by a settings file. It
 # also keeps the state of widgets in notebooks that a reader saves: without it a
-# panel whose kernel is gone is the line "model not found".
+# panel whose kernel is gone is the line "model not found". And it has pages
+# such as the glossary opened as pages, not as their source.
 _CONFIG = pathlib.Path(__file__).resolve().parent / "jupyter"
 
 _OPTIONS = (
@@ -55,14 +58,14 @@ def lab_environment(environment):
 
 
 def main(arguments=()):
-    """Runs JupyterLab on the first lesson until it is stopped.
+    """Runs JupyterLab on the learner's first lesson until it is stopped.
 
     Args:
         arguments: Strings. More options for JupyterLab, for instance
             `["--no-browser"]`.
 
     Returns:
-        The exit code: 1 if there is nothing to open.
+        The exit code: 1 if there is nothing to open, or nowhere to write.
     """
     if not (REPOSITORY / FIRST_LESSON).is_file():
         print(
@@ -71,13 +74,20 @@ def main(arguments=()):
         )
         return 1
     try:
+        from dni_lesson.kit import workbook
+
         from jupyterlab.labapp import LabApp
     except ImportError as error:
         print(f"JupyterLab cannot be loaded: {error}")
         print("Say what is wrong with: python -m dni_lesson doctor")
         return 1
+    try:
+        sentences = workbook.prepare(REPOSITORY)
+    except OSError as error:
+        print(workbook.what_to_do(error, REPOSITORY))
+        return 1
+    if sentences:
+        print("\n".join(sentences), flush=True)
     os.environ.update(lab_environment(os.environ))
-    LabApp.launch_instance(
-        [*lab_arguments(REPOSITORY, FIRST_LESSON), *arguments]
-    )
+    LabApp.launch_instance([*lab_arguments(REPOSITORY, FIRST_PAGE), *arguments])
     return 0
