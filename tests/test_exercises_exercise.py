@@ -307,10 +307,13 @@ def test_what_came_is_named():
     assert "not yet. Expected 3. Received: 4." in report(exercise(judge), 4)
 
 
-def test_check_prints_one_line(capsys):
-    name = next(iter(EXERCISES))
-    dni.check(name, ...)
-    assert capsys.readouterr().out.startswith(f"Exercise {name}: no answer")
+def test_check_prints_lines_that_break_between_words(capsys):
+    for name in EXERCISES:
+        dni.check(name, ...)
+        printed = capsys.readouterr().out
+        assert printed.startswith(f"Exercise {name}: no answer")
+        assert max(map(len, printed.splitlines())) < 80
+        assert " ".join(printed.split()) == report(EXERCISES[name], ...)
 
 
 def test_an_unknown_exercise_is_refused():

@@ -1,5 +1,7 @@
 """Exercises that answer at once, what each lesson asks, what is solved."""
 
+import textwrap
+
 from dni_lesson.exercises import (
     kept,
     lesson_00,
@@ -14,6 +16,7 @@ from dni_lesson.exercises import (
 )
 from dni_lesson.exercises.exercise import Exercise, reply
 
+LINE = 79  # Characters.
 _LESSONS = (
     lesson_00,
     lesson_01,
@@ -54,7 +57,8 @@ def check(exercise, answer):
             f"Received: exercise={exercise!r}"
         )
     replied = reply(EXERCISES[exercise], answer)
-    print(replied.text)
+    # JupyterLab breaks a long line anywhere, also inside a word.
+    print(textwrap.fill(replied.text, LINE, break_on_hyphens=False))
     if replied.is_right is not None:
         told = kept.note(exercise, replied.guess, replied.is_right)
         if told:
