@@ -9,6 +9,7 @@ import importlib
 from dni_lesson import _on_import as _on_import
 
 _PUBLIC = {
+    "annealing": ["ShareSchedule"],
     "backward": ["splice"],
     "cifar": ["load_cifar10"],
     "convolutional": ["cnn"],
@@ -28,6 +29,7 @@ _PUBLIC = {
     "networks": ["mlp"],
     "predictors": ["PooledPredictor", "SoftmaxPredictor", "ZeroPredictor"],
     "recurrence": ["TruncatedRNN"],
+    "synthetic_inputs": ["SyntheticInput"],
     "workers": ["advise", "fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}

@@ -2,7 +2,7 @@
 
 import math
 
-from dni_lesson.checks import check_int
+from dni_lesson.checks import check_bool, check_int
 from dni_lesson.model import DecoupledModel
 from dni_lesson.networks import (
     check_network,
@@ -17,6 +17,7 @@ from dni_lesson.predictors import (
     SoftmaxPredictor,
     convolutional_predictor,
 )
+from dni_lesson.synthetic_inputs import SyntheticInput
 
 import keras
 
@@ -27,8 +28,11 @@ def cnn(
     rule="cdni",
     input_shape=(28, 28, 1),
     num_classes=10,
-    predictor="linear",
+    predictor=None,
     seed=0,
+    share=0.0,
+    update_probability=1.0,
+    synthetic_inputs=False,
 ):
     """Returns a convolutional network, ready to compile, with one of six rules.
 
@@ -52,11 +56,16 @@ def cnn(
             to the size of the network's last one (`PooledPredictor`), for
             `"cdni"` alone; or a tuple of integers >= 1, the filters of a
             predictor's hidden layers (Conv2D 3 x 3, BatchNorm, ReLU).
-            `"softmax"` is cheaper, and in one run each on the full MNIST made
-            half as many errors: of what a label does, a convolution says the
-            same at every position, while the classifier above has weights for
-            each. Default `"linear"`, as for `mlp`.
+            `"softmax"` is cheaper, and on the full MNIST made half as many
+            errors: of what a label does, a convolution says the same at every
+            position, while the classifier above has weights for each. Default
+            `None`: `"softmax"` under `"cdni"`, else `"linear"`.
         seed: Integer >= 0, of the initial weights. Default `0`.
+        share: As for `mlp`. Default `0.0`.
+        update_probability: As for `mlp`. Default `1.0`.
+        synthetic_inputs: Boolean, as for `mlp`; what predicts is a block like
+            the others with average pooling, and a 3 x 3 convolution. Default
+            `False`.
 
     Returns:
         A `DecoupledModel` with `blocks + 1` modules. Input
@@ -88,9 +97,12 @@ def cnn(
             f"Received: input_shape={input_shape!r}"
         )
     blocks = check_int("blocks", blocks, at_least=1, at_most=most)
-    rule, num_classes, predictor, seed = check_network(
-        rule, num_classes, predictor, seed
+    if predictor is None:
+        predictor = "softmax" if rule == "cdni" else "linear"
+    rule, num_classes, predictor, seed, share = check_network(
+        rule, num_classes, predictor, seed, share
     )
+    synthetic_inputs = check_bool("synthetic_inputs", synthetic_inputs)
     seeds = seeds_of(seed)
     modules = []
     for k in range(1, blocks + 1):
@@ -99,19 +111,33 @@ def cnn(
     modules.append(
         output_module(shape, num_classes, next(seeds), f"module_{blocks + 1}")
     )
+    above = [1000 * next(seeds) for _ in range(blocks)]
     interfaces = [
         interface(
             rule,
             num_classes,
             predictor,
-            1000 * next(seeds),
+            above[k - 1],
             f"interface_{k}",
             _regression(modules[k - 1].output_shape[1:]),
             _pooled_softmax(2 ** (blocks - k)),
+            share,
         )
         for k in range(1, blocks + 1)
     ]
-    model = DecoupledModel(modules, interfaces, name=f"cnn_{rule}")
+    predicted = [
+        SyntheticInput(_input_predictor(filters, 2**k, seed + 500))
+        for k, seed in enumerate(above, 1)
+        if synthetic_inputs
+    ]
+    model = DecoupledModel(
+        modules,
+        interfaces,
+        update_probability,
+        seed,
+        predicted,
+        name=f"cnn_{rule}",
+    )
     model.build((None, *input_shape))
     return model
 
@@ -126,6 +152,15 @@ def hidden_convolution(filters, seed, kernel_size=3):
         kernel_initializer=glorot(seed),
     )
     return [convolution, *normed_relu()]
+
+
+def _input_predictor(filters, pool_size, seed):
+    last = keras.layers.Conv2D(
+        filters, 3, padding="same", kernel_initializer=glorot(seed + 1)
+    )
+    pooling = keras.layers.AveragePooling2D(pool_size)
+    hidden = hidden_convolution(filters, seed, kernel_size=5)
+    return keras.Sequential([*hidden, pooling, last])
 
 
 def _block(shape, filters, seed, name):

@@ -3,7 +3,14 @@
 The interface of a rule is made in one place, `interface`, for all networks.
 """
 
-from dni_lesson.checks import check_choice, check_int, check_predictor
+from dni_lesson.checks import (
+    check_bool,
+    check_choice,
+    check_int,
+    check_not_negative,
+    check_predictor,
+    check_that,
+)
 from dni_lesson.feedback import DirectFeedback
 from dni_lesson.interfaces import SyntheticGradient
 from dni_lesson.model import DecoupledModel
@@ -12,6 +19,7 @@ from dni_lesson.predictors import (
     ZeroPredictor,
     linear_predictor,
 )
+from dni_lesson.synthetic_inputs import SyntheticInput
 
 import keras
 
@@ -28,14 +36,22 @@ def check_rule(name, value):
     check_choice(name, value, RULES)
 
 
-def check_network(rule, num_classes, predictor, seed):
+def check_network(rule, num_classes, predictor, seed, share):
     """Returns what every network here is asked for, checked.
 
     Raises:
-        ValueError: If an argument is out of its range, or the predictor does
-            not go with the rule.
+        ValueError: If an argument is out of its range, or the predictor or the
+            share does not go with the rule.
     """
     check_rule("rule", rule)
+    share = check_not_negative("share", share, at_most=1)
+    check_that(
+        share == 0 or rule in ("dni", "cdni"),
+        "share",
+        share,
+        f"0 with rule={rule!r}, where no gradient is predicted from the one "
+        "that arrives",
+    )
     num_classes = check_int("num_classes", num_classes, at_least=2)
     seed = check_int("seed", seed, at_least=0)
     predictor = check_predictor("predictor", predictor)
@@ -45,7 +61,7 @@ def check_network(rule, num_classes, predictor, seed):
             "rule='dni': 'softmax' needs the label, as rule='cdni' gives it. "
             "Received: predictor='softmax'"
         )
-    return rule, num_classes, predictor, seed
+    return rule, num_classes, predictor, seed, share
 
 
 def mlp(
@@ -56,6 +72,9 @@ def mlp(
     num_classes=10,
     seed=0,
     predictor="linear",
+    share=0.0,
+    update_probability=1.0,
+    synthetic_inputs=False,
 ):
     """Returns the course's MLP, ready to compile, with one of six rules.
 
@@ -90,6 +109,15 @@ def mlp(
             and so the rule `"cdni"`; or a tuple of integers >= 1, the widths of
             a predictor's hidden layers (Dense, BatchNorm, ReLU), of which
             `(1024, 1024)` is the paper's for DNI. Default `"linear"`.
+        share: Number in `[0, 1]`, how much of the true gradient goes down under
+            `"dni"` and `"cdni"`, see `SyntheticGradient`. Default `0.0`.
+        update_probability: Number in (0, 1], or a list with one for each
+            module: with which probability a step updates it, see
+            `DecoupledModel`; `seed` is also that of its draws. Default `1.0`.
+        synthetic_inputs: Boolean, whether in training every module but the
+            first gets an input that is predicted from the network's, by a
+            hidden layer (Dense, BatchNorm, ReLU) and a linear one, see
+            `SyntheticInput`. Default `False`.
 
     Returns:
         A `DecoupledModel` with `depth` modules. Input `(batch, input_dim)`
@@ -117,8 +145,8 @@ def mlp(
     depth = check_int("depth", depth, at_least=2, at_most=500)
     units = check_int("units", units, at_least=1)
     input_dim = check_int("input_dim", input_dim, at_least=1)
-    rule, num_classes, predictor, seed = check_network(
-        rule, num_classes, predictor, seed
+    rule, num_classes, predictor, seed, share = check_network(
+        rule, num_classes, predictor, seed, share
     )
 
     def regression(hidden, extra_inputs, seed):
@@ -126,6 +154,7 @@ def mlp(
             return None  # A `SyntheticGradient` makes it.
         return hidden_predictor(units, hidden, extra_inputs, seed)
 
+    synthetic_inputs = check_bool("synthetic_inputs", synthetic_inputs)
     seeds = seeds_of(seed)
     inputs = [input_dim] + [units] * (depth - 2)
     modules = [
@@ -135,18 +164,32 @@ def mlp(
     modules.append(
         output_module((units,), num_classes, next(seeds), f"module_{depth}")
     )
+    above = [1000 * next(seeds) for _ in range(1, depth)]
     interfaces = [
         interface(
             rule,
             num_classes,
             predictor,
-            1000 * next(seeds),
+            above[k - 1],
             f"interface_{k}",
             regression,
+            share=share,
         )
         for k in range(1, depth)
     ]
-    model = DecoupledModel(modules, interfaces, name=f"mlp_{rule}")
+    predicted = [
+        SyntheticInput(_input_predictor(units, seed + 500))
+        for seed in above
+        if synthetic_inputs
+    ]
+    model = DecoupledModel(
+        modules,
+        interfaces,
+        update_probability,
+        seed,
+        predicted,
+        name=f"mlp_{rule}",
+    )
     model.build((None, input_dim))
     return model
 
@@ -166,6 +209,11 @@ def hidden_predictor(units, hidden_units, extra_inputs=0, seed=0):
     for k, width in enumerate(hidden_units):
         layers += hidden_layers(width, seed + k)
     return keras.Sequential([*layers, linear_predictor(units)])
+
+
+def _input_predictor(units, seed):
+    last = keras.layers.Dense(units, kernel_initializer=glorot(seed + 1))
+    return keras.Sequential([*hidden_layers(units, seed), last])
 
 
 def hidden_layers(units, seed):
@@ -225,6 +273,7 @@ def interface(
     name,
     regression,
     softmax=SoftmaxPredictor,
+    share=0.0,
 ):
     """Returns what a rule puts at a boundary, for networks of every kind.
 
@@ -237,6 +286,7 @@ def interface(
             that learns by regression alone.
         softmax: Function of the arguments of a `SoftmaxPredictor`, which
             returns one that takes this network's activations.
+        share: Number in `[0, 1]`, of a `SyntheticGradient` that learns.
     """
     if rule == "backprop":
         return None
@@ -252,4 +302,4 @@ def interface(
     else:
         hidden = () if predictor == "linear" else predictor
         layer = regression(hidden, classes or 0, seed)
-    return SyntheticGradient(layer, num_classes=classes, name=name)
+    return SyntheticGradient(layer, classes, share, name=name)
