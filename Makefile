@@ -22,15 +22,16 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 # and links often wait, so three keep two cores busy.
 THREE_AT_A_TIME := -n 3 --dist loadfile --no-loadscope-reorder
 
-# Three stamps: a new lock remakes the environment from nothing, a change of
+# Four stamps: a new lock remakes the environment from nothing, a change of
 # pyproject.toml only installs the package again, which takes seconds, and CUDA
-# libraries are added to what is there.
+# libraries, or what makes the site, are added to what is there.
 LOCKED := $(VENV)/locked.stamp
 READY := $(VENV)/ready.stamp
 CUDA := $(if $(GPU),$(VENV)/cuda.stamp)
+SPHINX := $(VENV)/site.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test portable lessons doctor lock clean
+.PHONY: help lab test portable lessons site doctor lock clean
 
 # A folder that is moved takes along a .venv that names the old place, and a
 # Python that is removed leaves one that cannot start.
@@ -50,7 +51,8 @@ help:
 	@echo "make portable run the tests as processors of other kinds would"
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
-	@echo "make lock     write both locks again (maintainers, needs uv)"
+	@echo "make site     make a site of all lessons in build/site"
+	@echo "make lock     write all locks again (maintainers, needs uv)"
 	@echo "make clean    remove .venv and everything else that make created"
 
 lab: $(READY) $(CUDA)
@@ -69,6 +71,15 @@ portable: $(READY)
 
 lessons: $(READY)
 	$(PY) tests/lessons.py $(ARGS)
+
+# From nothing each time, which takes less than a minute: a page that is gone
+# must not be found. Nothing is executed, and a warning is an error.
+site: $(READY) $(SPHINX)
+	@rm -rf build/site build/doctrees build/jupyter_execute
+	@$(PY) -m sphinx --quiet --fail-on-warning --keep-going \
+	  -c docs -d build/doctrees . build/site
+	@$(PY) docs/check.py build/site
+	@echo "Open build/site/index.html in a browser."
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; print("Python %d.%d.%d" % sys.version_info[:3])' \
@@ -95,6 +106,11 @@ $(VENV)/cuda.stamp: $(LOCKED) requirements-gpu.lock | $(READY)
 	@$(PY) -I setup/fill.py requirements-gpu.lock
 	@touch $@
 
+$(SPHINX): $(LOCKED) requirements-site.lock | $(READY)
+	@echo "Adding Sphinx to $(VENV). Once only: half a minute."
+	@$(PY) -I setup/fill.py requirements-site.lock
+	@touch $@
+
 $(READY): $(LOCKED) pyproject.toml
 	@rm -f $@
 	@$(PY) -I setup/moved.py relink
@@ -103,9 +119,9 @@ $(READY): $(LOCKED) pyproject.toml
 	  exit 1; }
 	@touch $@
 
-# One lock for Python 3.11 to 3.13 on Linux, macOS and Windows, and one of what
-# the extra `gpu` adds to it: all that the first lock holds is left out.
-# To move to the newest versions: make lock ARGS=--upgrade
+# One lock for Python 3.11 to 3.13 on Linux, macOS and Windows, and one each of
+# what the extras `gpu` and `site` add to it: all that the first lock holds is
+# left out. To move to the newest versions: make lock ARGS=--upgrade
 COMPILE := uv pip compile pyproject.toml --quiet --universal \
   --extra course --extra cluster --extra test \
   --python-version 3.11 --fork-strategy fewest \
@@ -115,10 +131,14 @@ lock:
 	@command -v uv >/dev/null \
 	  || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
 	$(COMPILE) -o requirements.lock $(ARGS)
-	$(COMPILE) --extra gpu -c requirements.lock -o requirements-gpu.lock $(ARGS) \
-	  $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock)
-	sed '/^$$/,$$d' requirements-gpu.lock >gpu.lock  # The list of those.
-	mv gpu.lock requirements-gpu.lock
+	for extra in gpu site; do \
+	  $(COMPILE) --extra $$extra -c requirements.lock \
+	    -o requirements-$$extra.lock $(ARGS) \
+	    $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+	    || exit 1; \
+	  sed '/^$$/,$$d' requirements-$$extra.lock >extra.lock;  : The list of those.; \
+	  mv extra.lock requirements-$$extra.lock; \
+	done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info tests/artifacts \
