@@ -22,15 +22,16 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 # and links often wait, so three keep two cores busy.
 THREE_AT_A_TIME := -n 3 --dist loadfile --no-loadscope-reorder
 
-# Three stamps: a new lock remakes the environment from nothing, a change of
+# Four stamps: a new lock remakes the environment from nothing, a change of
 # pyproject.toml only installs the package again, which takes seconds, and CUDA
-# libraries are added to what is there.
+# libraries, or what makes the site, are added to what is there.
 LOCKED := $(VENV)/locked.stamp
 READY := $(VENV)/ready.stamp
 CUDA := $(if $(GPU),$(VENV)/cuda.stamp)
+SPHINX := $(VENV)/site.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test portable lessons doctor wheels lock clean
+.PHONY: help lab test portable lessons site slides doctor wheels lock clean
 
 # A folder that is moved takes along a .venv that names the old place, and a
 # Python that is removed leaves one that cannot start.
@@ -51,8 +52,10 @@ help:
 	@echo "make portable run the tests as processors of other kinds would"
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
+	@echo "make site     make a site of all lessons in build/site"
+	@echo "make slides   make slides of all lessons in build/slides"
 	@echo "make wheels   put all packages into wheels/, for machines without network"
-	@echo "make lock     write both locks again (maintainers, needs uv)"
+	@echo "make lock     write all locks again (maintainers, needs uv)"
 	@echo "make clean    remove .venv and what else make created, but never the"
 	@echo "              workbook"
 
@@ -72,6 +75,20 @@ portable: $(READY)
 
 lessons: $(READY)
 	$(PY) tests/lessons.py $(ARGS)
+
+# From nothing each time, which takes less than a minute: a page that is gone
+# must not be found. Nothing is executed, and a warning is an error.
+site: $(READY) $(SPHINX)
+	@rm -rf build/site build/doctrees build/jupyter_execute
+	@$(PY) -m sphinx --quiet --fail-on-warning --keep-going \
+	  -c docs -d build/doctrees . build/site
+	@$(PY) docs/check.py build/site
+	@echo "Open build/site/index.html in a browser."
+
+slides: $(READY) $(SPHINX)
+	@rm -rf build/slides
+	@$(PY) docs/slides.py build/slides
+	@$(PY) docs/check.py build/slides
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; print("Python %d.%d.%d" % sys.version_info[:3])' \
@@ -98,6 +115,11 @@ $(VENV)/cuda.stamp: $(LOCKED) requirements-gpu.lock | $(READY)
 	@$(PY) -I setup/fill.py requirements-gpu.lock
 	@touch $@
 
+$(SPHINX): $(LOCKED) requirements-site.lock | $(READY)
+	@echo "Adding Sphinx to $(VENV). Once only: half a minute."
+	@$(PY) -I setup/fill.py requirements-site.lock
+	@touch $@
+
 $(READY): $(LOCKED) pyproject.toml
 	@rm -f $@
 	@$(PY) -I setup/moved.py relink
@@ -110,9 +132,9 @@ $(READY): $(LOCKED) pyproject.toml
 wheels: $(LOCKED)
 	$(PIP) download --no-deps --require-hashes -d wheels -r requirements.lock
 
-# One lock for Python 3.11 to 3.13 on Linux, macOS and Windows, and one of what
-# the extra `gpu` adds to it: all that the first lock holds is left out.
-# To move to the newest versions: make lock ARGS=--upgrade
+# One lock for Python 3.11 to 3.13 on Linux, macOS and Windows, and one each of
+# what the extras `gpu` and `site` add to it: all that the first lock holds is
+# left out. To move to the newest versions: make lock ARGS=--upgrade
 COMPILE := uv pip compile pyproject.toml --quiet --universal \
   --extra course --extra cluster --extra test \
   --python-version 3.11 --fork-strategy fewest \
@@ -122,10 +144,14 @@ lock:
 	@command -v uv >/dev/null \
 	  || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
 	$(COMPILE) -o requirements.lock $(ARGS)
-	$(COMPILE) --extra gpu -c requirements.lock -o requirements-gpu.lock $(ARGS) \
-	  $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock)
-	sed '/^$$/,$$d' requirements-gpu.lock >gpu.lock  # The list of those.
-	mv gpu.lock requirements-gpu.lock
+	for extra in gpu site; do \
+	  $(COMPILE) --extra $$extra -c requirements.lock \
+	    -o requirements-$$extra.lock $(ARGS) \
+	    $$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+	    || exit 1; \
+	  sed '/^$$/,$$d' requirements-$$extra.lock >extra.lock;  : The list of those.; \
+	  mv extra.lock requirements-$$extra.lock; \
+	done
 
 # What a learner wrote is nobody's to remove; nor are Jupyter's copies of it.
 KEPT := -path ./workbook -prune -o

@@ -66,7 +66,8 @@ def test_repr_is_constant_and_a_still_picture_goes_with_the_view(explorer):
     low(explorer).value = 5
     assert repr(explorer) == "<Panel: a test>"
     assert base64.b64decode(bundle["image/png"]).startswith(PNG)
-    assert metadata == {"image/png": {"alt": "<Panel: a test>"}}
+    said = {"alt": "<Panel: a test>", "words": "low & 0, a"}
+    assert metadata == {"image/png": said}
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 

@@ -29,7 +29,7 @@ class Panel(widgets.VBox):
 
     A panel shows itself as the last expression of a cell. Where no kernel is
     running, as in a notebook on a web page, the notebook shows the still
-    picture and `repr(panel)` instead.
+    picture and `repr(panel)` instead, and has the words in its metadata.
 
     Args:
         name: String, what the panel is; its `repr` is `<name>`.
@@ -44,7 +44,7 @@ class Panel(widgets.VBox):
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(width="auto", max_width="100%")
         )
-        self.words = widgets.HTML()
+        self.words, self._said = widgets.HTML(), ""
         shown = stack(self.picture, above) if above else self.picture
         super().__init__([*controls, shown, self.words, *below])
         self.add_class("dni-panel")
@@ -66,6 +66,7 @@ class Panel(widgets.VBox):
             words: String.
             role: String, `"status"`, or `"alert"` for what went wrong.
         """
+        self._said = words
         # Without line-height, a widget's text has the height of a slider.
         text = html.escape(words)
         self.words.value = (
@@ -81,7 +82,8 @@ class Panel(widgets.VBox):
         if not self.picture.value:
             return bundle
         bundle["image/png"] = base64.b64encode(self.picture.value).decode()
-        return bundle, {"image/png": {"alt": repr(self)}}
+        metadata = {"alt": repr(self), "words": self._said}
+        return bundle, {"image/png": metadata}
 
 
 class Explorer(Panel):
