@@ -31,7 +31,7 @@ CUDA := $(if $(GPU),$(VENV)/cuda.stamp)
 SPHINX := $(VENV)/site.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test portable lessons site doctor lock clean
+.PHONY: help lab test portable lessons site slides doctor lock clean
 
 # A folder that is moved takes along a .venv that names the old place, and a
 # Python that is removed leaves one that cannot start.
@@ -52,6 +52,7 @@ help:
 	@echo "make doctor   say what was found on this machine and what is wrong"
 	@echo "make lessons  run all lessons afresh and store their outputs"
 	@echo "make site     make a site of all lessons in build/site"
+	@echo "make slides   make slides of all lessons in build/slides"
 	@echo "make lock     write all locks again (maintainers, needs uv)"
 	@echo "make clean    remove .venv and everything else that make created"
 
@@ -80,6 +81,11 @@ site: $(READY) $(SPHINX)
 	  -c docs -d build/doctrees . build/site
 	@$(PY) docs/check.py build/site
 	@echo "Open build/site/index.html in a browser."
+
+slides: $(READY) $(SPHINX)
+	@rm -rf build/slides
+	@$(PY) docs/slides.py build/slides
+	@$(PY) docs/check.py build/slides
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; print("Python %d.%d.%d" % sys.version_info[:3])' \
