@@ -26,8 +26,9 @@ GLANCE = re.compile(r"\||\$\$|- |\d\. ")  # A table, a formula, a list.
 TEMPLATE = """{% extends 'reveal/index.html.j2' %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}<style>
-.reveal { font-size: 30px; }
-.reveal section img { max-height: 560px; margin: 0 auto; display: block; }
+.reveal { font-size: 22px; }
+.reveal .slides section { max-height: 100%; overflow-y: auto; }
+.reveal section img { max-height: 540px; margin: 0 auto; display: block; }
 .reveal .jp-RenderedHTMLCommon { font-size: inherit; }
 .reveal .jp-InputPrompt, .reveal .jp-OutputPrompt { display: none; }
 </style>{% endblock %}
@@ -100,7 +101,8 @@ def slides(lesson):
             continue
         if not cells:
             cells.append(slide(opening(cell.source), "slide"))
-        elif cell.source.startswith("## References"):
+            continue
+        if cell.source.startswith("## References"):
             break
         elif cell.source.startswith("#"):
             kind = "subslide" if cell.source.startswith("###") else "slide"
@@ -108,6 +110,15 @@ def slides(lesson):
             cells.append(slide(glance(cell.source), kind))
         cells.append(slide(cell.source, "notes"))
     return v4.new_notebook(cells=cells, metadata=lesson.metadata)
+
+
+def not_needed(folder, names):
+    """Returns which files of reveal.js stay behind: other themes have fonts
+    from other hosts."""
+    themes = {name for name in names if folder.endswith("theme")}
+    return {name for name in names if name.endswith((".map", ".ttf"))} | (
+        themes - {"white.css", "fonts"}
+    )
 
 
 def bundle(folder):
@@ -122,7 +133,7 @@ def bundle(folder):
         shutil.copytree(
             reveal / part,
             folder / "reveal.js" / part,
-            ignore=shutil.ignore_patterns("*.map", "*.ttf"),
+            ignore=not_needed,
             dirs_exist_ok=True,
         )
     mathjax = static("sphinx-mathjax-offline") / "static" / "mathjax"
