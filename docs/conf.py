@@ -26,6 +26,7 @@ root_doc = "docs/index"
 include_patterns = [
     "docs/*.md",
     "docs/*.rst",
+    "INSTRUCTOR.md",
     "notebooks/*.md",
     "notebooks/*.ipynb",
     "notebooks/solutions/*.ipynb",
