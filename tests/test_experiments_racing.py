@@ -183,6 +183,26 @@ def test_other_digits_than_those_of_the_course_can_be_raced_on():
     assert len(log.history["own"]["reading"][0]) == 3
 
 
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_convolutional_networks_race_on_pictures(p):
+    changes = {"kind": "cnn", "units": 4, "epochs": 1}
+    rules = ("backprop", "cdni")
+    log, _ = tiny_race(rules=rules, update_probability=p, **changes)
+    assert log.history["cdni"]["step"] == [10]
+    assert log.history["backprop"]["val_accuracy"][0] > 0.2
+    assert np.isfinite(log.history["cdni"]["cosine"]).all()
+    (pair,) = log.records["cdni"][10]
+    assert pair.true.shape == (100, 14, 14, 4)
+
+
+def test_a_kind_of_network_has_usual_settings_of_its_own():
+    assert Settings.of() == Settings()
+    small = Settings.of("cnn", depth=2)
+    assert (small.depth, small.units, small.shape) == (2, 8, (28, 28, 1))
+    with pytest.raises(ValueError, match="`kind`. Expected one of 'mlp', 'cn"):
+        Settings.of("rnn")
+
+
 def compiled():
     model = dni.mlp(2, 8)
     model.compile("sgd", "mse")

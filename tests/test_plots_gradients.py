@@ -39,3 +39,18 @@ def test_a_gradient_pair_is_a_scatter_around_the_diagonal(ax):
         ax.collections[0].get_offsets(), [[1.0, 0.5], [-2.0, -1.0]]
     )
     assert ax.get_xlim() == ax.get_ylim() == (-2.0, 2.0)
+
+
+def test_maps_share_one_scale_around_zero():
+    maps = [np.array([[0.0, -3.0]]), np.array([[1.0, 2.0]])]
+    axes = plots.plot_maps(maps, ["true", "predicted"])
+    images = [ax.images[0] for ax in axes]
+    assert [image.get_clim() for image in images] == [(-3.0, 3.0)] * 2
+    np.testing.assert_array_equal(images[1].get_array(), maps[1])
+    assert [ax.get_title() for ax in axes] == ["true", "predicted"]
+
+
+def test_maps_are_drawn_on_given_axes_up_to_a_limit():
+    row = plt.figure().subplots(1, 1, squeeze=False)[0]
+    assert plots.plot_maps([np.ones((2, 2))], ["g"], 0.5, row) is row
+    assert row[0].images[0].get_clim() == (-0.5, 0.5)
