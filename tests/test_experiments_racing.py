@@ -195,6 +195,25 @@ def test_convolutional_networks_race_on_pictures(p):
     assert pair.true.shape == (100, 14, 14, 4)
 
 
+def test_a_share_of_the_truth_goes_down_under_dni_and_cdni():
+    by_backprop, _ = tiny_race(rules=("backprop",))
+    mixed, _ = tiny_race(rules=("dni", "cdni", "greedy"), share=1.0)
+    alone, _ = tiny_race(rules=("dni", "cdni", "greedy"))
+    losses = by_backprop.losses["backprop"]["loss"]
+    for rule in ("dni", "cdni"):
+        assert mixed.losses[rule]["loss"] == pytest.approx(losses, rel=0.01)
+        assert alone.losses[rule]["loss"] != pytest.approx(losses, rel=0.01)
+    same = mixed.losses["greedy"]["loss"]
+    assert alone.losses["greedy"]["loss"] == pytest.approx(same, rel=0.01)
+
+
+def test_modules_that_share_the_truth_are_updated_together():
+    log, _ = tiny_race(share=0.5, update_probability=0.5)
+    updates = log.losses["cdni"]["updates"]
+    assert all(count % 2 == 0 for count in updates)
+    assert 0 < updates[-1] < 40
+
+
 def test_a_kind_of_network_has_usual_settings_of_its_own():
     assert Settings.of() == Settings()
     small = Settings.of("cnn", depth=2)

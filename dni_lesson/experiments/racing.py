@@ -40,6 +40,7 @@ _KEPT = 100  # Those of them whose gradients are kept.
 # The shape of a digit for each kind of network, and settings that suit it.
 _SHAPES = {"mlp": (784,), "cnn": (28, 28, 1)}
 _USUAL = {"mlp": {}, "cnn": {"kind": "cnn", "depth": 3, "units": 8}}
+_MIXING = ("dni", "cdni")  # Rules that may let a share of the truth through.
 
 
 class Settings(NamedTuple):
@@ -62,6 +63,9 @@ class Settings(NamedTuple):
             `depth`, `units` and `seed`, which returns a `DecoupledModel` that
             is not compiled.
         kind: String, the networks that the rules train: `"mlp"` or `"cnn"`.
+        share: Float in [0, 1], how much of the true gradient goes down under
+            the rules `"dni"` and `"cdni"`, see `SyntheticGradient`. Above 0
+            their modules are locked, and are updated together.
     """
 
     depth: int = 4
@@ -75,6 +79,7 @@ class Settings(NamedTuple):
     epochs: int = 20
     models: dict = {}
     kind: str = "mlp"
+    share: float = 0.0
 
     @classmethod
     def of(cls, kind="mlp", **changes):
@@ -252,9 +257,12 @@ def _racer(rule, settings, log, examples):
         tf.TensorSpec((None, None, *values.shape[1:]), values.dtype)
         for values in examples
     ]
-    by_layer = settings.update_probability < 1
+    share = settings.share if rule in _MIXING else 0.0
+    by_layer = settings.update_probability < 1 and share == 0
     arm = racer(*settings.network(rule), by_layer, *specs)
     arm.p = settings.update_probability
+    if rule in _MIXING:
+        arm.mix(share)
     if rule in log.states:
         arm.set_state(log.states[rule])
     else:
@@ -339,6 +347,11 @@ class Racer(Arm):
             for variable in optimizer.variables:
                 variable.assign(keras.ops.zeros_like(variable))
             optimizer.learning_rate = learning_rate
+
+    def mix(self, share):
+        """Lets this share of the true gradient through at every boundary."""
+        for interface in self.model.interfaces:
+            interface.share = share
 
     def ready(self, x, y, due):
         return tf.constant(x), tf.constant(y), tf.constant(due)

@@ -364,6 +364,9 @@ def fields(initial):
             (1.0, 0.5, 0.2, 0.1, 0.05),
             initial.update_probability,
         ),
+        "share": choices(
+            "share of the truth", (0.0, 0.25, 0.5, 0.75, 1.0), initial.share
+        ),
         "learning_rate": dropdown(
             "learning rate",
             (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
