@@ -9,6 +9,7 @@ import importlib
 from dni_lesson import _on_import as _on_import
 
 _PUBLIC = {
+    "annealing": ["ShareSchedule"],
     "backward": ["splice"],
     "cifar": ["load_cifar10"],
     "convolutional": ["cnn"],

@@ -75,12 +75,14 @@ def arrived(args, upstream):
     return args[0] if upstream is None else upstream
 
 
-def splice_by(error):
+def splice_by(error, sent=lambda g_hat, g, *others: g_hat):
     """Returns `splice` for tensors of the same shape and another regression.
 
     Args:
         error: Function of `g_hat`, `g` and what follows `h` and `g_hat` in the
             call. It returns the gradient that `g_hat` receives.
+        sent: Function of the same, which returns the gradient that `h`
+            receives. Default: `g_hat`, whatever arrives.
     """
 
     @ops.custom_gradient
@@ -88,11 +90,21 @@ def splice_by(error):
         def grad(*args, upstream=None):
             g = arrived(args, upstream)
             aside = ops.cast(error(g_hat, g, *others), g_hat.dtype)
-            return g_hat, aside, *map(ops.zeros_like, others)
+            down = ops.cast(sent(g_hat, g, *others), h.dtype)
+            return down, aside, *map(ops.zeros_like, others)
 
         return ops.copy(h), grad
 
     return spliced
+
+
+def mixture(g_hat, g, gradient_scale, share):
+    """Returns `share * g + (1 - share) * g_hat`, a `sent` of `splice_by`.
+
+    At its ends one of the two is nothing to it, even if that is not finite.
+    """
+    mixed = share * g + (1 - share) * g_hat
+    return ops.where(share <= 0, g_hat, ops.where(share >= 1, g, mixed))
 
 
 @ops.custom_gradient

@@ -27,8 +27,10 @@ def cnn(
     rule="cdni",
     input_shape=(28, 28, 1),
     num_classes=10,
-    predictor="linear",
+    predictor=None,
     seed=0,
+    share=0.0,
+    update_probability=1.0,
 ):
     """Returns a convolutional network, ready to compile, with one of six rules.
 
@@ -52,11 +54,13 @@ def cnn(
             to the size of the network's last one (`PooledPredictor`), for
             `"cdni"` alone; or a tuple of integers >= 1, the filters of a
             predictor's hidden layers (Conv2D 3 x 3, BatchNorm, ReLU).
-            `"softmax"` is cheaper, and in one run each on the full MNIST made
-            half as many errors: of what a label does, a convolution says the
-            same at every position, while the classifier above has weights for
-            each. Default `"linear"`, as for `mlp`.
+            `"softmax"` is cheaper, and on the full MNIST made half as many
+            errors: of what a label does, a convolution says the same at every
+            position, while the classifier above has weights for each. Default
+            `None`: `"softmax"` under `"cdni"`, else `"linear"`.
         seed: Integer >= 0, of the initial weights. Default `0`.
+        share: As for `mlp`. Default `0.0`.
+        update_probability: As for `mlp`. Default `1.0`.
 
     Returns:
         A `DecoupledModel` with `blocks + 1` modules. Input
@@ -88,8 +92,10 @@ def cnn(
             f"Received: input_shape={input_shape!r}"
         )
     blocks = check_int("blocks", blocks, at_least=1, at_most=most)
-    rule, num_classes, predictor, seed = check_network(
-        rule, num_classes, predictor, seed
+    if predictor is None:
+        predictor = "softmax" if rule == "cdni" else "linear"
+    rule, num_classes, predictor, seed, share = check_network(
+        rule, num_classes, predictor, seed, share
     )
     seeds = seeds_of(seed)
     modules = []
@@ -108,10 +114,13 @@ def cnn(
             f"interface_{k}",
             _regression(modules[k - 1].output_shape[1:]),
             _pooled_softmax(2 ** (blocks - k)),
+            share,
         )
         for k in range(1, blocks + 1)
     ]
-    model = DecoupledModel(modules, interfaces, name=f"cnn_{rule}")
+    model = DecoupledModel(
+        modules, interfaces, update_probability, seed, name=f"cnn_{rule}"
+    )
     model.build((None, *input_shape))
     return model
 

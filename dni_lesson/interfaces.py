@@ -1,7 +1,12 @@
 """What stands at a boundary: layers behind a different backward pass."""
 
-from dni_lesson.backward import rescale_forward, same_shape, splice_by
-from dni_lesson.checks import check_int
+from dni_lesson.backward import (
+    mixture,
+    rescale_forward,
+    same_shape,
+    splice_by,
+)
+from dni_lesson.checks import check_int, check_not_negative
 from dni_lesson.predictors import linear_predictor, takes_scale
 
 import keras
@@ -68,6 +73,12 @@ class Interface(keras.layers.Layer):
         return bool(self.trainable_variables)
 
     @property
+    def waits(self):
+        """Whether what goes down depends on what arrives. Then a module cannot
+        be updated before those above it, and workers refuse the interface."""
+        return False
+
+    @property
     def layers(self):
         """List of the layers that predict, whose products `costs` counts."""
         return []
@@ -111,7 +122,11 @@ class Interface(keras.layers.Layer):
             return inputs
         scale = self._spread(gradient_scale, inputs)
         g_hat = self.synthetic_gradient(inputs, labels, scale, training=True)
-        return splice_by(self.error)(inputs, g_hat, scale)
+        return self.splice(inputs, g_hat, scale)
+
+    def splice(self, inputs, g_hat, gradient_scale):
+        """Returns `inputs`, whose gradient is replaced by `g_hat`."""
+        return splice_by(self.error)(inputs, g_hat, gradient_scale)
 
     def predictor_inputs(self, inputs, labels=None):
         """Returns what a predictor sees: `inputs`, through which no gradient
@@ -229,6 +244,13 @@ class SyntheticGradient(Interface):
         num_classes: Integer >= 2 or `None`. If given, the predictor also sees
             the one-hot labels, which the layer then needs in training: the
             conditional DNI (cDNI) of the paper. Default `None`.
+        share: Number in `[0, 1]`, how much of the arriving gradient goes down
+            beside the predicted one: `share * g + (1 - share) * g_hat`, the
+            BP(lambda) of the paper. With 0 this is DNI, with 1 backprop; the
+            predictor learns the same either way, and monitors show what it
+            predicts. Any share above 0 locks the modules below again, as they
+            must wait for `g`: it is for diagnosis and for a warm-up, and the
+            decoupled workers of `fit_async` refuse it. Default `0.0`.
 
     Call arguments:
         inputs: Float tensor `(batch, *features)`.
@@ -244,6 +266,11 @@ class SyntheticGradient(Interface):
             passes the right value for sums, sample weights and float16 too.
         training: Boolean; the layer acts in training only. Default `False`.
 
+    Attributes:
+        share: Float. A new one counts from the next step on, also in a compiled
+            one (with TensorFlow); see `ShareSchedule`. It is saved with the
+            model, as a setting: it is no weight.
+
     Input shape:
         `(batch, *features)`, the last axis known.
 
@@ -251,8 +278,9 @@ class SyntheticGradient(Interface):
         The input's.
 
     Raises:
-        ValueError: If `num_classes` is no integer >= 2, if the predictor does
-            not return the shape of its gradient, or if labels are missing.
+        ValueError: If `num_classes` is no integer >= 2, `share` no number from
+            0 to 1, if the predictor does not return the shape of its gradient,
+            or if labels are missing.
 
     Example:
 
@@ -266,10 +294,10 @@ class SyntheticGradient(Interface):
 
     - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
       [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), sections 2.1 and
-      3.1; the scaling is ours.
+      3.1, supplement A for `share`; the scaling is ours.
     """
 
-    def __init__(self, predictor=None, num_classes=None, **kwargs):
+    def __init__(self, predictor=None, num_classes=None, share=0.0, **kwargs):
         super().__init__(num_classes, **kwargs)
         if predictor is not None and not isinstance(
             predictor, keras.layers.Layer
@@ -279,6 +307,23 @@ class SyntheticGradient(Interface):
                 f"Received: predictor={predictor!r}"
             )
         self.predictor = predictor
+        self._setting = Setting(check_not_negative("share", share, at_most=1))
+
+    @property
+    def share(self):
+        return self._setting.number
+
+    @share.setter
+    def share(self, share):
+        self._setting.set(check_not_negative("share", share, at_most=1))
+
+    @property
+    def waits(self):
+        return self.share > 0
+
+    @property
+    def crosses(self):
+        return self.waits or super().crosses
 
     @property
     def layers(self):
@@ -315,11 +360,22 @@ class SyntheticGradient(Interface):
         )
         return self.scaled(prediction, inputs, scale)
 
+    def splice(self, inputs, g_hat, gradient_scale):
+        def error(g_hat, g, gradient_scale, share):
+            return self.error(g_hat, g, gradient_scale)
+
+        share = ops.cast(self._setting.variable, inputs.dtype)
+        return splice_by(error, mixture)(inputs, g_hat, gradient_scale, share)
+
     def get_config(self):
         predictor = self.predictor
         if predictor is not None:
             predictor = keras.saving.serialize_keras_object(predictor)
-        return {**super().get_config(), "predictor": predictor}
+        return {
+            **super().get_config(),
+            "predictor": predictor,
+            "share": self.share,
+        }
 
     @classmethod
     def from_config(cls, config):
@@ -327,3 +383,18 @@ class SyntheticGradient(Interface):
         if isinstance(predictor, dict):
             predictor = keras.saving.deserialize_keras_object(predictor)
         return cls(**{**config, "predictor": predictor})
+
+
+class Setting:
+    """A number that a compiled step reads anew each time, but no weight.
+
+    Keras looks for weights among the attributes of layers, and not in here.
+    """
+
+    def __init__(self, number):
+        self.number = number
+        self.variable = keras.Variable(number, trainable=False, name="share")
+
+    def set(self, number):
+        self.number = number
+        self.variable.assign(number)

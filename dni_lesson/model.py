@@ -10,6 +10,12 @@ from dni_lesson.feedback import Echo
 from dni_lesson.feeding import CheckedModel
 from dni_lesson.interfaces import Interface, needs_output_gradient
 from dni_lesson.stepping import STEPS_AT_ONCE, convolves_on_cpu
+from dni_lesson.stochastic import (
+    by_chance,
+    check_probabilities,
+    is_stochastic,
+    updates_of,
+)
 
 import keras
 from keras import ops
@@ -39,6 +45,19 @@ class DecoupledModel(CheckedModel):
         interfaces: List of one entry per boundary, that is one fewer than
             modules: an `Interface`, such as `SyntheticGradient`, or `None` to
             let the true gradient through.
+        update_probability: Number in (0, 1], or a list of one for each module:
+            the probability with which a step of `fit` updates the module and
+            the predictor above it, each by a draw of its own. A module that is
+            left out keeps its weights and all that the optimizer has of it;
+            BatchNorm's statistics are of the forward pass, which it does not
+            miss. Below 1 each module has an optimizer of its own, a clone of
+            the compiled one that counts, corrects and decays by the module's
+            own updates, and `global_clipnorm` sees one module's weights only.
+            The step still computes every gradient: this shows that modules
+            need no common clock, and saves no time. Workers refuse it. Default
+            `1.0`.
+        seed: Integer >= 0, of these draws, or `None`: they then follow
+            `keras.utils.set_random_seed`. Default `None`.
 
     Call arguments:
         inputs: Float tensor `(batch, *features)`, or whatever the first module
@@ -53,11 +72,15 @@ class DecoupledModel(CheckedModel):
         modules: The list of modules, from input to output.
         interfaces: The list of interfaces; `interfaces[k]` stands between
             `modules[k]` and `modules[k + 1]`.
+        update_probability: List of floats, one for each module.
+        layer_updates: Integer array `(modules,)`, how often each module was
+            updated since the model was compiled.
 
     Raises:
         ValueError: If the numbers of modules and interfaces do not match or an
-            entry is of the wrong type; in `fit`, `evaluate` and `predict` if
-            arrays do not fit the model (see `check_examples`).
+            entry is of the wrong type, or a probability out of its range; in
+            `fit`, `evaluate` and `predict` if arrays do not fit the model (see
+            `check_examples`).
 
     Example:
 
@@ -75,7 +98,14 @@ class DecoupledModel(CheckedModel):
       [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
     """
 
-    def __init__(self, modules, interfaces, **kwargs):
+    def __init__(
+        self,
+        modules,
+        interfaces,
+        update_probability=1.0,
+        seed=None,
+        **kwargs,
+    ):
         # Each module casts for itself; labels and scales stay exact.
         super().__init__(autocast=False, **kwargs)
         for name, value in (("modules", modules), ("interfaces", interfaces)):
@@ -102,6 +132,10 @@ class DecoupledModel(CheckedModel):
                     f"Received: {interface!r}"
                 )
         self.modules, self.interfaces = _flat(modules, interfaces)
+        self.update_probability = check_probabilities(
+            "update_probability", update_probability, len(self.modules)
+        )
+        self.seed = seed if seed is None else check_int("seed", seed, 0)
         if any(map(needs_output_gradient, self.interfaces)):
             self.echo = Echo()
         self.supports_masking = True
@@ -195,8 +229,9 @@ class DecoupledModel(CheckedModel):
             auto_scale_loss: As in Keras.
 
         Raises:
-            ValueError: If `steps_per_execution` is no integer >= 1 or there
-                are several losses.
+            ValueError: If `steps_per_execution` is no integer >= 1, there are
+                several losses, or modules are to be updated with a probability
+                below 1 where that cannot be.
         """
         self.steps_at_once = check_int(
             "steps_per_execution", steps_per_execution, at_least=1
@@ -219,7 +254,7 @@ class DecoupledModel(CheckedModel):
         factors = keras.tree.flatten(loss_weights)
         self.loss_factor = 1.0 if factors in ([], [None]) else float(factors[0])
         super().compile(
-            optimizer,
+            by_chance(self, keras.optimizers.get(optimizer)),
             loss,
             loss_weights,
             metrics,
@@ -232,12 +267,18 @@ class DecoupledModel(CheckedModel):
         if self.built:  # So that a model saved before `fit` loads as well.
             self.optimizer.build(self.trainable_variables)
 
+    @property
+    def layer_updates(self):
+        return updates_of(self)
+
     def get_compile_config(self):
         config = super().get_compile_config()
-        return config and {
-            **config,
-            "steps_per_execution": self.steps_at_once,
-        }
+        if not config:
+            return config
+        config["steps_per_execution"] = self.steps_at_once
+        if is_stochastic(self):  # Save what was asked for.
+            config["optimizer"] = config["optimizer"]["config"]["optimizer"]
+        return config
 
     def compile_from_config(self, config):
         # Keras does this by itself only where `compile` is not overridden.
@@ -285,6 +326,8 @@ class DecoupledModel(CheckedModel):
             **super().get_config(),
             "modules": [serialize(module) for module in self.modules],
             "interfaces": [serialize(layer) for layer in self.interfaces],
+            "update_probability": self.update_probability,
+            "seed": self.seed,
         }
 
     @classmethod

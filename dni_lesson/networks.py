@@ -3,7 +3,13 @@
 The interface of a rule is made in one place, `interface`, for all networks.
 """
 
-from dni_lesson.checks import check_choice, check_int, check_predictor
+from dni_lesson.checks import (
+    check_choice,
+    check_int,
+    check_not_negative,
+    check_predictor,
+    check_that,
+)
 from dni_lesson.feedback import DirectFeedback
 from dni_lesson.interfaces import SyntheticGradient
 from dni_lesson.model import DecoupledModel
@@ -28,14 +34,22 @@ def check_rule(name, value):
     check_choice(name, value, RULES)
 
 
-def check_network(rule, num_classes, predictor, seed):
+def check_network(rule, num_classes, predictor, seed, share):
     """Returns what every network here is asked for, checked.
 
     Raises:
-        ValueError: If an argument is out of its range, or the predictor does
-            not go with the rule.
+        ValueError: If an argument is out of its range, or the predictor or the
+            share does not go with the rule.
     """
     check_rule("rule", rule)
+    share = check_not_negative("share", share, at_most=1)
+    check_that(
+        share == 0 or rule in ("dni", "cdni"),
+        "share",
+        share,
+        f"0 with rule={rule!r}, where no gradient is predicted from the one "
+        "that arrives",
+    )
     num_classes = check_int("num_classes", num_classes, at_least=2)
     seed = check_int("seed", seed, at_least=0)
     predictor = check_predictor("predictor", predictor)
@@ -45,7 +59,7 @@ def check_network(rule, num_classes, predictor, seed):
             "rule='dni': 'softmax' needs the label, as rule='cdni' gives it. "
             "Received: predictor='softmax'"
         )
-    return rule, num_classes, predictor, seed
+    return rule, num_classes, predictor, seed, share
 
 
 def mlp(
@@ -56,6 +70,8 @@ def mlp(
     num_classes=10,
     seed=0,
     predictor="linear",
+    share=0.0,
+    update_probability=1.0,
 ):
     """Returns the course's MLP, ready to compile, with one of six rules.
 
@@ -90,6 +106,11 @@ def mlp(
             and so the rule `"cdni"`; or a tuple of integers >= 1, the widths of
             a predictor's hidden layers (Dense, BatchNorm, ReLU), of which
             `(1024, 1024)` is the paper's for DNI. Default `"linear"`.
+        share: Number in `[0, 1]`, how much of the true gradient goes down under
+            `"dni"` and `"cdni"`, see `SyntheticGradient`. Default `0.0`.
+        update_probability: Number in (0, 1], or a list with one for each
+            module: with which probability a step updates it, see
+            `DecoupledModel`; `seed` is also that of its draws. Default `1.0`.
 
     Returns:
         A `DecoupledModel` with `depth` modules. Input `(batch, input_dim)`
@@ -117,8 +138,8 @@ def mlp(
     depth = check_int("depth", depth, at_least=2, at_most=500)
     units = check_int("units", units, at_least=1)
     input_dim = check_int("input_dim", input_dim, at_least=1)
-    rule, num_classes, predictor, seed = check_network(
-        rule, num_classes, predictor, seed
+    rule, num_classes, predictor, seed, share = check_network(
+        rule, num_classes, predictor, seed, share
     )
 
     def regression(hidden, extra_inputs, seed):
@@ -143,10 +164,13 @@ def mlp(
             1000 * next(seeds),
             f"interface_{k}",
             regression,
+            share=share,
         )
         for k in range(1, depth)
     ]
-    model = DecoupledModel(modules, interfaces, name=f"mlp_{rule}")
+    model = DecoupledModel(
+        modules, interfaces, update_probability, seed, name=f"mlp_{rule}"
+    )
     model.build((None, input_dim))
     return model
 
@@ -225,6 +249,7 @@ def interface(
     name,
     regression,
     softmax=SoftmaxPredictor,
+    share=0.0,
 ):
     """Returns what a rule puts at a boundary, for networks of every kind.
 
@@ -237,6 +262,7 @@ def interface(
             that learns by regression alone.
         softmax: Function of the arguments of a `SoftmaxPredictor`, which
             returns one that takes this network's activations.
+        share: Number in `[0, 1]`, of a `SyntheticGradient` that learns.
     """
     if rule == "backprop":
         return None
@@ -252,4 +278,4 @@ def interface(
     else:
         hidden = () if predictor == "linear" else predictor
         layer = regression(hidden, classes or 0, seed)
-    return SyntheticGradient(layer, num_classes=classes, name=name)
+    return SyntheticGradient(layer, classes, share, name=name)

@@ -324,6 +324,12 @@ def _check_parts(cell, readout, interface):
         "cut in time",
     )
     check_that(
+        not interface.waits,
+        "interface",
+        interface,
+        "one with share=0: at the end of a window nothing has arrived",
+    )
+    check_that(
         all(isinstance(n, int) for n in keras.tree.flatten(cell.state_size)),
         "cell",
         cell,

@@ -152,6 +152,13 @@ def test_blocks_below_a_boundary_feel_nothing_of_the_loss_above(
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
+def test_where_labels_are_seen_the_predictor_is_a_softmax():
+    kinds = {"cdni": dni.PooledPredictor, "dni": keras.layers.Conv2D}
+    for rule, kind in kinds.items():
+        for interface in cnn(rule, None).interfaces:
+            assert isinstance(interface.predictor, kind)
+
+
 @pytest.mark.parametrize(
     ("rule", "predictor"),
     [
@@ -228,6 +235,19 @@ def test_a_monitor_leaves_training_as_it_is(double_precision):
 def test_cnn_names_the_argument_that_is_wrong(argument, value):
     with pytest.raises(ValueError, match=f"`{argument}`. Expected"):
         dni.cnn(**{argument: value})
+
+
+def test_a_share_of_one_is_backprop(double_precision):
+    shared = fitted(compiled(cnn("cdni", None, share=1.0)))
+    plain = fitted(compiled(cnn("backprop")))
+    for one, other in zip(shared.modules, plain.modules, strict=True):
+        assert_alike(one, other)
+
+
+def test_blocks_are_updated_by_chance():
+    model = fitted(compiled(cnn(update_probability=[1, 0.5, 1])))
+    top, chance, bottom = model.layer_updates
+    assert top == bottom == 6 and 0 < chance < 6
 
 
 def test_a_rule_without_labels_has_no_softmax_predictor():

@@ -13,6 +13,7 @@ from dni_lesson.interfaces import Interface, needs_output_gradient
 from dni_lesson.model import DecoupledModel
 from dni_lesson.schedules import best_cut
 from dni_lesson.schedules.advice import Advice, options
+from dni_lesson.stochastic import same_optimizer
 from dni_lesson.workers.alone import best_seconds
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.devices import devices_of
@@ -32,7 +33,6 @@ from dni_lesson.workers.measuring import (
 )
 from dni_lesson.workers.partition import partition
 from dni_lesson.workers.schedule import make_plan, make_schedule
-from dni_lesson.workers.stage import same_optimizer
 from dni_lesson.workers.team import Team, kept_team
 
 import keras

@@ -15,7 +15,7 @@ import time
 
 from dni_lesson.model import DecoupledModel
 from dni_lesson.stepping import STEPS_AT_ONCE
-from dni_lesson.workers.stage import same_optimizer
+from dni_lesson.stochastic import same_optimizer
 
 import keras
 import numpy as np

@@ -3,10 +3,12 @@
 import contextlib
 import threading
 
+from dni_lesson.annealing import ShareSchedule
 from dni_lesson.checks import check_choice
 from dni_lesson.examples import check_examples
 from dni_lesson.model import DecoupledModel
 from dni_lesson.recurrence import TruncatedRNN
+from dni_lesson.stochastic import is_stochastic
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.devices import devices_of
 from dni_lesson.workers.history import AsyncHistory, EpochLog
@@ -71,9 +73,10 @@ def fit_async(
     model for later calls of the same kind, until the model is compiled again.
 
     Args:
-        model: A built and compiled `DecoupledModel`, not in float16. Of what
-            it was compiled with count the optimizer, the loss and
-            `jit_compile`.
+        model: A built and compiled `DecoupledModel`, not in float16, that
+            updates all modules in each step, with no `share` of the gradient
+            for which decoupled workers would have to wait. Of what it was
+            compiled with count the optimizer, the loss and `jit_compile`.
         x: Array `(examples, *features)`.
         y: Array `(examples,)` or `(examples, num_classes)`.
         epochs: Integer >= 1. Default `1`.
@@ -222,6 +225,12 @@ def check_model(model):
             "`TruncatedRNN` goes window by window: train it with `fit`. "
             f"Received: {model!r}"
         )
+    if is_stochastic(model):
+        raise ValueError(
+            "`model`. Expected update_probability=1: each worker updates its "
+            "modules with each mini-batch. Received: update_probability="
+            f"{model.update_probability}"
+        )
     if not model.compiled or model.loss is None:
         raise ValueError(
             "`model`. Expected a model that was compiled with a loss. "
@@ -254,6 +263,11 @@ def check_callbacks(callbacks):
             raise ValueError(
                 "`callbacks`. Expected a list of Keras callbacks. "
                 f"Received: {callback!r}"
+            )
+        if isinstance(callback, ShareSchedule):
+            raise ValueError(
+                "`callbacks`. Expected none that sets a share of the true "
+                f"gradient, for which workers do not wait. Received: {callback}"
             )
     return callbacks
 

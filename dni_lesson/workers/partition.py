@@ -117,8 +117,21 @@ def partition(model, schedule, modules=None):
         )
         for start, end in zip(starts, ends, strict=True)
     ]
+    if schedule.synthetic:
+        _check_nobody_waits(parts, schedule)
     _check_nothing_is_shared(parts)
     return parts
+
+
+def _check_nobody_waits(parts, schedule):
+    for number, part in enumerate(parts, 1):
+        if part.interface is not None and part.interface.waits:
+            raise ValueError(
+                "`model`. Expected interfaces that do not wait for a gradient, "
+                f'as workers of the schedule "{schedule.name}" do not: '
+                "share=0. Received: the layer "
+                f"'{part.interface.name}' above worker {number}"
+            )
 
 
 def _check_nothing_is_shared(parts):

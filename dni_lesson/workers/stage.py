@@ -2,6 +2,7 @@
 
 import contextlib
 
+from dni_lesson.stochastic import same_optimizer
 from dni_lesson.workers.compiling import CompiledCall, split_pass
 from dni_lesson.workers.devices import on_device
 
@@ -375,11 +376,6 @@ def _loss_share(model, h, parts):
 
 def _trainable(layers):
     return [v for layer in layers for v in layer.trainable_variables]
-
-
-def same_optimizer(optimizer):
-    """Returns a new Keras optimizer with the same settings, not built."""
-    return type(optimizer).from_config(optimizer.get_config())
 
 
 def _clone(optimizer, variables):
