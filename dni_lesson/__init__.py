@@ -29,6 +29,7 @@ _PUBLIC = {
     "networks": ["mlp"],
     "predictors": ["PooledPredictor", "SoftmaxPredictor", "ZeroPredictor"],
     "recurrence": ["TruncatedRNN"],
+    "synthetic_inputs": ["SyntheticInput"],
     "workers": ["advise", "fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}

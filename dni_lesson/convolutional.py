@@ -2,7 +2,7 @@
 
 import math
 
-from dni_lesson.checks import check_int
+from dni_lesson.checks import check_bool, check_int
 from dni_lesson.model import DecoupledModel
 from dni_lesson.networks import (
     check_network,
@@ -17,6 +17,7 @@ from dni_lesson.predictors import (
     SoftmaxPredictor,
     convolutional_predictor,
 )
+from dni_lesson.synthetic_inputs import SyntheticInput
 
 import keras
 
@@ -31,6 +32,7 @@ def cnn(
     seed=0,
     share=0.0,
     update_probability=1.0,
+    synthetic_inputs=False,
 ):
     """Returns a convolutional network, ready to compile, with one of six rules.
 
@@ -61,6 +63,9 @@ def cnn(
         seed: Integer >= 0, of the initial weights. Default `0`.
         share: As for `mlp`. Default `0.0`.
         update_probability: As for `mlp`. Default `1.0`.
+        synthetic_inputs: Boolean, as for `mlp`; what predicts is a block like
+            the others with average pooling, and a 3 x 3 convolution. Default
+            `False`.
 
     Returns:
         A `DecoupledModel` with `blocks + 1` modules. Input
@@ -97,6 +102,7 @@ def cnn(
     rule, num_classes, predictor, seed, share = check_network(
         rule, num_classes, predictor, seed, share
     )
+    synthetic_inputs = check_bool("synthetic_inputs", synthetic_inputs)
     seeds = seeds_of(seed)
     modules = []
     for k in range(1, blocks + 1):
@@ -105,12 +111,13 @@ def cnn(
     modules.append(
         output_module(shape, num_classes, next(seeds), f"module_{blocks + 1}")
     )
+    above = [1000 * next(seeds) for _ in range(blocks)]
     interfaces = [
         interface(
             rule,
             num_classes,
             predictor,
-            1000 * next(seeds),
+            above[k - 1],
             f"interface_{k}",
             _regression(modules[k - 1].output_shape[1:]),
             _pooled_softmax(2 ** (blocks - k)),
@@ -118,8 +125,18 @@ def cnn(
         )
         for k in range(1, blocks + 1)
     ]
+    predicted = [
+        SyntheticInput(_input_predictor(filters, 2**k, seed + 500))
+        for k, seed in enumerate(above, 1)
+        if synthetic_inputs
+    ]
     model = DecoupledModel(
-        modules, interfaces, update_probability, seed, name=f"cnn_{rule}"
+        modules,
+        interfaces,
+        update_probability,
+        seed,
+        predicted,
+        name=f"cnn_{rule}",
     )
     model.build((None, *input_shape))
     return model
@@ -135,6 +152,15 @@ def hidden_convolution(filters, seed, kernel_size=3):
         kernel_initializer=glorot(seed),
     )
     return [convolution, *normed_relu()]
+
+
+def _input_predictor(filters, pool_size, seed):
+    last = keras.layers.Conv2D(
+        filters, 3, padding="same", kernel_initializer=glorot(seed + 1)
+    )
+    pooling = keras.layers.AveragePooling2D(pool_size)
+    hidden = hidden_convolution(filters, seed, kernel_size=5)
+    return keras.Sequential([*hidden, pooling, last])
 
 
 def _block(shape, filters, seed, name):

@@ -51,6 +51,11 @@ def module_macs(model):
     >>> module_macs(dni.mlp(depth=3, rule="cdni")).predictor
     [136192, 136192, 0]
     """
+    if any(model.synthetic_inputs):
+        raise ValueError(
+            "`model`. Expected no synthetic inputs, which are not counted. "
+            f"Received: synthetic_inputs={model.synthetic_inputs}"
+        )
     costs = Costs([], [], [])
     sends_down = False
     for module, interface in model.stages():

@@ -120,7 +120,7 @@ class Interface(keras.layers.Layer):
             inputs = ops.cast(inputs, self.compute_dtype)
         if not training:
             return inputs
-        scale = self._spread(gradient_scale, inputs)
+        scale = spread(gradient_scale, inputs, self.variable_dtype)
         g_hat = self.synthetic_gradient(inputs, labels, scale, training=True)
         return self.splice(inputs, g_hat, scale)
 
@@ -147,17 +147,8 @@ class Interface(keras.layers.Layer):
 
         The gradient comes back to `prediction` as if the scale were 1.
         """
-        scale = self._spread(gradient_scale, inputs)
+        scale = spread(gradient_scale, inputs, self.variable_dtype)
         return rescale_forward(ops.cast(prediction, inputs.dtype), scale)
-
-    def _spread(self, gradient_scale, inputs):
-        if gradient_scale is None:
-            batch = ops.cast(ops.shape(inputs)[0], self.variable_dtype)
-            gradient_scale = 1.0 / batch
-        return ops.reshape(
-            ops.cast(gradient_scale, self.variable_dtype),
-            (-1,) + (1,) * (len(inputs.shape) - 1),
-        )
 
     def _one_hot(self, labels, inputs):
         if labels is None:
@@ -205,6 +196,16 @@ class Interface(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes}
+
+
+def spread(gradient_scale, inputs, dtype):
+    """Returns `(batch, 1, ..., 1)`, or with 1 in place of `batch`, of the rank
+    of `inputs`; `1 / batch` for `None`."""
+    if gradient_scale is None:
+        gradient_scale = 1.0 / ops.cast(ops.shape(inputs)[0], dtype)
+    return ops.reshape(
+        ops.cast(gradient_scale, dtype), (-1,) + (1,) * (len(inputs.shape) - 1)
+    )
 
 
 def needs_output_gradient(interface):
@@ -352,7 +353,7 @@ class SyntheticGradient(Interface):
     def synthetic_gradient(
         self, inputs, labels=None, gradient_scale=None, training=False
     ):
-        scale = self._spread(gradient_scale, inputs)
+        scale = spread(gradient_scale, inputs, self.variable_dtype)
         asks = takes_scale(self.predictor)
         extra = {"gradient_scale": scale} if asks else {}
         prediction = self.predictor(

@@ -16,6 +16,7 @@ from dni_lesson.stochastic import (
     is_stochastic,
     updates_of,
 )
+from dni_lesson.synthetic_inputs import check_inputs
 
 import keras
 from keras import ops
@@ -58,6 +59,10 @@ class DecoupledModel(CheckedModel):
             `1.0`.
         seed: Integer >= 0, of these draws, or `None`: they then follow
             `keras.utils.set_random_seed`. Default `None`.
+        synthetic_inputs: List of one entry per boundary: a `SyntheticInput`,
+            which stands above the interface there, or `None` to hand the true
+            activations on. Models among the modules must have none, and the
+            model one input. Workers refuse them. Default: `None` everywhere.
 
     Call arguments:
         inputs: Float tensor `(batch, *features)`, or whatever the first module
@@ -72,6 +77,7 @@ class DecoupledModel(CheckedModel):
         modules: The list of modules, from input to output.
         interfaces: The list of interfaces; `interfaces[k]` stands between
             `modules[k]` and `modules[k + 1]`.
+        synthetic_inputs: The list of synthetic inputs, as `interfaces`.
         update_probability: List of floats, one for each module.
         layer_updates: Integer array `(modules,)`, how often each module was
             updated since the model was compiled.
@@ -104,6 +110,7 @@ class DecoupledModel(CheckedModel):
         interfaces,
         update_probability=1.0,
         seed=None,
+        synthetic_inputs=None,
         **kwargs,
     ):
         # Each module casts for itself; labels and scales stay exact.
@@ -132,6 +139,9 @@ class DecoupledModel(CheckedModel):
                     f"Received: {interface!r}"
                 )
         self.modules, self.interfaces = _flat(modules, interfaces)
+        self.synthetic_inputs = check_inputs(
+            "synthetic_inputs", synthetic_inputs, modules, self.interfaces
+        )
         self.update_probability = check_probabilities(
             "update_probability", update_probability, len(self.modules)
         )
@@ -151,6 +161,9 @@ class DecoupledModel(CheckedModel):
                 )
             if interface is not None and not interface.built:
                 interface.build(h.shape)
+            synthetic = self.input_above(k)
+            if synthetic is not None and not synthetic.built:
+                synthetic.build(h.shape, input_shape)
         self.output_spec = h
 
     def _symbolic(self, input_shape):
@@ -171,12 +184,15 @@ class DecoupledModel(CheckedModel):
         if isinstance(inputs, Labelled):
             inputs, labels, gradient_scale = inputs
         h, wires = inputs, []
-        for module, interface in self.stages():
+        for k, (module, interface) in enumerate(self.stages()):
             h = module(h, training=training)
             if interface is not None:
                 if training and interface.needs_output_gradient:
                     wires.append(interface.wire(h))
                 h = interface(h, labels, gradient_scale, training=training)
+            synthetic = self.input_above(k)
+            if synthetic is not None:
+                h = synthetic(h, inputs, gradient_scale, training=training)
         return self.echo(h, wires) if wires else h
 
     def compute_mask(self, inputs, previous_mask):
@@ -189,6 +205,10 @@ class DecoupledModel(CheckedModel):
         The last module has no boundary above it: its interface is `None`.
         """
         return list(zip(self.modules, [*self.interfaces, None], strict=True))
+
+    def input_above(self, k):
+        """Returns the `SyntheticInput` above module `k`, or `None`."""
+        return [*self.synthetic_inputs, None][k]
 
     def compile(
         self,
@@ -326,7 +346,8 @@ class DecoupledModel(CheckedModel):
             **super().get_config(),
             "modules": [serialize(module) for module in self.modules],
             "interfaces": [serialize(layer) for layer in self.interfaces],
-            "update_probability": self.update_probability,
+            "synthetic_inputs": [serialize(x) for x in self.synthetic_inputs],
+            "update_probability": list(self.update_probability),
             "seed": self.seed,
         }
 
@@ -336,8 +357,11 @@ class DecoupledModel(CheckedModel):
             return list(map(keras.saving.deserialize_keras_object, layers))
 
         config = dict(config)
-        modules = made(config.pop("modules"))
-        return cls(modules, made(config.pop("interfaces")), **config)
+        modules, interfaces, inputs = (
+            made(config.pop(key, None) or [])
+            for key in ("modules", "interfaces", "synthetic_inputs")
+        )
+        return cls(modules, interfaces, synthetic_inputs=inputs, **config)
 
 
 def _flat(modules, interfaces):

@@ -4,6 +4,7 @@ The interface of a rule is made in one place, `interface`, for all networks.
 """
 
 from dni_lesson.checks import (
+    check_bool,
     check_choice,
     check_int,
     check_not_negative,
@@ -18,6 +19,7 @@ from dni_lesson.predictors import (
     ZeroPredictor,
     linear_predictor,
 )
+from dni_lesson.synthetic_inputs import SyntheticInput
 
 import keras
 
@@ -72,6 +74,7 @@ def mlp(
     predictor="linear",
     share=0.0,
     update_probability=1.0,
+    synthetic_inputs=False,
 ):
     """Returns the course's MLP, ready to compile, with one of six rules.
 
@@ -111,6 +114,10 @@ def mlp(
         update_probability: Number in (0, 1], or a list with one for each
             module: with which probability a step updates it, see
             `DecoupledModel`; `seed` is also that of its draws. Default `1.0`.
+        synthetic_inputs: Boolean, whether in training every module but the
+            first gets an input that is predicted from the network's, by a
+            hidden layer (Dense, BatchNorm, ReLU) and a linear one, see
+            `SyntheticInput`. Default `False`.
 
     Returns:
         A `DecoupledModel` with `depth` modules. Input `(batch, input_dim)`
@@ -147,6 +154,7 @@ def mlp(
             return None  # A `SyntheticGradient` makes it.
         return hidden_predictor(units, hidden, extra_inputs, seed)
 
+    synthetic_inputs = check_bool("synthetic_inputs", synthetic_inputs)
     seeds = seeds_of(seed)
     inputs = [input_dim] + [units] * (depth - 2)
     modules = [
@@ -156,20 +164,31 @@ def mlp(
     modules.append(
         output_module((units,), num_classes, next(seeds), f"module_{depth}")
     )
+    above = [1000 * next(seeds) for _ in range(1, depth)]
     interfaces = [
         interface(
             rule,
             num_classes,
             predictor,
-            1000 * next(seeds),
+            above[k - 1],
             f"interface_{k}",
             regression,
             share=share,
         )
         for k in range(1, depth)
     ]
+    predicted = [
+        SyntheticInput(_input_predictor(units, seed + 500))
+        for seed in above
+        if synthetic_inputs
+    ]
     model = DecoupledModel(
-        modules, interfaces, update_probability, seed, name=f"mlp_{rule}"
+        modules,
+        interfaces,
+        update_probability,
+        seed,
+        predicted,
+        name=f"mlp_{rule}",
     )
     model.build((None, input_dim))
     return model
@@ -190,6 +209,11 @@ def hidden_predictor(units, hidden_units, extra_inputs=0, seed=0):
     for k, width in enumerate(hidden_units):
         layers += hidden_layers(width, seed + k)
     return keras.Sequential([*layers, linear_predictor(units)])
+
+
+def _input_predictor(units, seed):
+    last = keras.layers.Dense(units, kernel_initializer=glorot(seed + 1))
+    return keras.Sequential([*hidden_layers(units, seed), last])
 
 
 def hidden_layers(units, seed):

@@ -56,10 +56,12 @@ def by_chance(model, optimizer):
 
 def by_module(model, variables):
     """Returns a list for each module of the variables updated with it: its own
-    and those of the interface above. The first has all that are left over."""
+    and those of the interface above and of the synthetic input below. The first
+    has all that are left over."""
     owners, groups = {}, [[] for _ in model.modules]
-    for k, stage in enumerate(model.stages()):
-        for layer in stage:
+    below = [None, *model.synthetic_inputs]
+    for k, (stage, given) in enumerate(zip(model.stages(), below, strict=True)):
+        for layer in [*stage, given]:
             for variable in [] if layer is None else layer.trainable_variables:
                 owners.setdefault(id(variable), k)
     for variable in variables:
@@ -96,7 +98,7 @@ class StochasticUpdates(keras.optimizers.Optimizer):
     def __init__(self, optimizer, groups, probabilities, seed=None):
         super().__init__(learning_rate=0.0, name="stochastic_updates")
         self.optimizer = optimizer
-        self.probabilities = probabilities
+        self.probabilities = list(probabilities)
         self.draws = keras.random.SeedGenerator(seed)
         self.clones = [same_optimizer(optimizer) for _ in probabilities]
         self._group = groups
@@ -159,7 +161,7 @@ class StochasticUpdates(keras.optimizers.Optimizer):
         serialize = keras.saving.serialize_keras_object
         return {
             "optimizer": serialize(self.optimizer),
-            "probabilities": self.probabilities,
+            "probabilities": list(self.probabilities),
         }
 
 

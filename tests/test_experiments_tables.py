@@ -41,6 +41,7 @@ def emptied(module, folder, monkeypatch):
         "opponents",
         "staleness",
         "tuned",
+        "unlock",
         *ON_UNIX,
     ],
 )

@@ -45,8 +45,10 @@ def same(one, other):
     return len(one) > 0 and all(map(np.array_equal, one, other))
 
 
-@pytest.mark.parametrize("how", [{}, {"jit_compile": True}])
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam"])
+@pytest.mark.parametrize(
+    "optimizer, how",
+    [("adam", {}), ("adamw", {"jit_compile": True}), ("nadam", {})],
+)
 def test_a_module_that_is_left_out_keeps_weights_and_slots(optimizer, how):
     """With zero gradients alone, Adam would move by its momentum."""
     model = fitted(compiled(mlp([1, 0.5, 1]), optimizer, **how))

@@ -231,6 +231,12 @@ def check_model(model):
             "modules with each mini-batch. Received: update_probability="
             f"{model.update_probability}"
         )
+    if any(model.synthetic_inputs):
+        raise ValueError(
+            "`model`. Expected no synthetic inputs: workers take the outputs "
+            "of those below them. Train it with `fit`. Received: "
+            f"synthetic_inputs={model.synthetic_inputs}"
+        )
     if not model.compiled or model.loss is None:
         raise ValueError(
             "`model`. Expected a model that was compiled with a loss. "
