@@ -98,7 +98,8 @@ RIGHT = {
         lambda g, size: through_average(np.array(g) / size, size) * size,
     ),
     "08-3": judging.choice_forms("b"),
-    "08-4": (
+    "08-4": judging.choice_forms("b"),
+    "08-5": (
         sent_down,
         chain(mixed),
         chain(lambda s, g, guess: guess + s * (g - guess)),
@@ -135,7 +136,8 @@ WRONG = {
         (0.2, "Expected the function `through_average` itself"),
     ),
     "08-3": judging.choice_slips("b", "abc"),
-    "08-4": (
+    "08-4": judging.choice_slips("b", "abc"),
+    "08-5": (
         (
             chain(mixed, lambda arriving, mixture: arriving),
             "the mixture is what goes on down",

@@ -189,7 +189,8 @@ def test_convolutional_networks_race_on_pictures(p):
     rules = ("backprop", "cdni")
     log, _ = tiny_race(rules=rules, update_probability=p, **changes)
     assert log.history["cdni"]["step"] == [10]
-    assert log.history["backprop"]["val_accuracy"][0] > 0.2
+    losses = log.losses["backprop"]["loss"]
+    assert losses[-1] < losses[0]
     assert np.isfinite(log.history["cdni"]["cosine"]).all()
     (pair,) = log.records["cdni"][10]
     assert pair.true.shape == (100, 14, 14, 4)

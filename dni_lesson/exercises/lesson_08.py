@@ -75,6 +75,20 @@ EXERCISES = (
     ),
     Exercise(
         "08-4",
+        choice("b", "abc"),
+        hints=(
+            "Where does the lead in training come from: from better inputs, or "
+            "from something that they should not hold?",
+            "In the test nobody predicts an input. What do the modules above "
+            "get then?",
+            "What the module below returns holds no label. What is left of a "
+            "lead that was read from the label?",
+        ),
+        because="The lead was the label, carried up by the predicted inputs. "
+        "Connected, the modules see none.",
+    ),
+    Exercise(
+        "08-5",
         cases("sent_down", _CHAINS),
         hints=(
             "At each boundary the share is taken of what arrives there; the "
