@@ -302,12 +302,7 @@ class PooledPredictor(keras.layers.Layer):
     def call(self, inputs, gradient_scale=None, training=False):
         *_, channels = self.coarse
         h, planes = inputs[..., :channels], inputs[..., channels:]
-        pooled = h
-        if self.pool_size > 1:
-            pooled = ops.average_pool(
-                h, self.pool_size, data_format="channels_last"
-            )
-        seen = ops.reshape(pooled, (-1, math.prod(self.coarse)))
+        seen = ops.reshape(self._pooled(h), (-1, math.prod(self.coarse)))
         if self.num_classes is not None:
             labels = ops.mean(planes, axis=(1, 2))
             seen = ops.concatenate([seen, labels], axis=-1)
@@ -317,6 +312,14 @@ class PooledPredictor(keras.layers.Layer):
             extra = {"gradient_scale": scale}
         coarse = self.predictor(seen, training=training, **extra)
         return self._back(ops.reshape(coarse, (-1, *self.coarse)), inputs)
+
+    def _pooled(self, h):
+        """Returns means of windows, without TensorFlow's own average pooling,
+        which prints a note of oneDNN into the reader's notebook."""
+        size, (height, width, channels) = self.pool_size, self.coarse
+        h = h[:, : height * size, : width * size]
+        windows = ops.reshape(h, (-1, height, size, width, size, channels))
+        return ops.mean(windows, axis=(2, 4))
 
     def _back(self, gradient, inputs):
         """Returns the gradient of the map for that of the pooled one."""
