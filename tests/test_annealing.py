@@ -163,6 +163,13 @@ def test_workers_refuse_a_share_before_training():
         dni.fit_async(compiled(mlp()), X, Y, callbacks=[schedule])
 
 
+def test_a_cut_in_time_has_no_share():
+    cell, readout = keras.layers.GRUCell(4), keras.layers.Dense(2)
+    interface = dni.SyntheticGradient(share=0.5)
+    with pytest.raises(ValueError, match="`interface`. Expected one with"):
+        dni.TruncatedRNN(cell, readout, 3, interface)
+
+
 def test_workers_that_wait_anyway_train_with_any_share():
     model = compiled(mlp(share=0.1))
     dni.fit_async(model, X, Y, schedule="locked", batch_size=8)

@@ -77,7 +77,8 @@ def test_layers_in_calls_of_their_own_repeat_the_forward_pass():
 
 def test_a_convolutional_network_is_counted_by_hand():
     shapes = {"input_shape": (8, 8, 1), "num_classes": 3, "filters": 4}
-    forward, backward, predictor = module_macs(dni.cnn(rule="cdni", **shapes))
+    linear = dni.cnn(rule="cdni", predictor="linear", **shapes)
+    forward, backward, predictor = module_macs(linear)
     one, two, last = 64 * 25 * 4, 16 * 25 * 4 * 4, 2 * 2 * 4 * 3
     assert forward == [one, two, last]
     assert backward == [one, 2 * two, 2 * last]

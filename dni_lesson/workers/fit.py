@@ -74,9 +74,10 @@ def fit_async(
 
     Args:
         model: A built and compiled `DecoupledModel`, not in float16, that
-            updates all modules in each step, with no `share` of the gradient
-            for which decoupled workers would have to wait. Of what it was
-            compiled with count the optimizer, the loss and `jit_compile`.
+            updates all modules in each step, without synthetic inputs, and
+            with no `share` of the gradient for which decoupled workers would
+            have to wait. Of what it was compiled with count the optimizer, the
+            loss and `jit_compile`.
         x: Array `(examples, *features)`.
         y: Array `(examples,)` or `(examples, num_classes)`.
         epochs: Integer >= 1. Default `1`.
