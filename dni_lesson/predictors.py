@@ -314,8 +314,11 @@ class PooledPredictor(keras.layers.Layer):
         return self._back(ops.reshape(coarse, (-1, *self.coarse)), inputs)
 
     def _pooled(self, h):
-        """Returns means of windows, without TensorFlow's own average pooling,
-        which prints a note of oneDNN into the reader's notebook."""
+        """Returns means of windows.
+
+        TensorFlow's average pooling, and `ops.repeat` on the way back, print a
+        note of oneDNN, which would stand in the reader's notebook.
+        """
         size, (height, width, channels) = self.pool_size, self.coarse
         h = h[:, : height * size, : width * size]
         windows = ops.reshape(h, (-1, height, size, width, size, channels))
@@ -326,8 +329,12 @@ class PooledPredictor(keras.layers.Layer):
         size = self.pool_size
         if size == 1:
             return gradient
-        for axis in (1, 2):
-            gradient = ops.repeat(gradient, size, axis=axis)
+        height, width, channels = self.coarse
+        places = ops.ones((1, 1, size, 1, size, 1), gradient.dtype)
+        gradient = ops.reshape(
+            gradient[:, :, None, :, None] * places,
+            (-1, height * size, width * size, channels),
+        )
         left = [
             (0, whole - size * coarse)
             for whole, coarse in zip(
