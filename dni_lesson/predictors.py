@@ -302,12 +302,7 @@ class PooledPredictor(keras.layers.Layer):
     def call(self, inputs, gradient_scale=None, training=False):
         *_, channels = self.coarse
         h, planes = inputs[..., :channels], inputs[..., channels:]
-        pooled = h
-        if self.pool_size > 1:
-            pooled = ops.average_pool(
-                h, self.pool_size, data_format="channels_last"
-            )
-        seen = ops.reshape(pooled, (-1, math.prod(self.coarse)))
+        seen = ops.reshape(self._pooled(h), (-1, math.prod(self.coarse)))
         if self.num_classes is not None:
             labels = ops.mean(planes, axis=(1, 2))
             seen = ops.concatenate([seen, labels], axis=-1)
@@ -318,13 +313,28 @@ class PooledPredictor(keras.layers.Layer):
         coarse = self.predictor(seen, training=training, **extra)
         return self._back(ops.reshape(coarse, (-1, *self.coarse)), inputs)
 
+    def _pooled(self, h):
+        """Returns means of windows.
+
+        TensorFlow's average pooling, and `ops.repeat` on the way back, print a
+        note of oneDNN, which would stand in the reader's notebook.
+        """
+        size, (height, width, channels) = self.pool_size, self.coarse
+        h = h[:, : height * size, : width * size]
+        windows = ops.reshape(h, (-1, height, size, width, size, channels))
+        return ops.mean(windows, axis=(2, 4))
+
     def _back(self, gradient, inputs):
         """Returns the gradient of the map for that of the pooled one."""
         size = self.pool_size
         if size == 1:
             return gradient
-        for axis in (1, 2):
-            gradient = ops.repeat(gradient, size, axis=axis)
+        height, width, channels = self.coarse
+        places = ops.ones((1, 1, size, 1, size, 1), gradient.dtype)
+        gradient = ops.reshape(
+            gradient[:, :, None, :, None] * places,
+            (-1, height * size, width * size, channels),
+        )
         left = [
             (0, whole - size * coarse)
             for whole, coarse in zip(

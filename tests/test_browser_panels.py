@@ -26,6 +26,10 @@ RACE = (
     ")\n"
     "race"
 )
+PICTURES = (
+    "from dni_lesson.panels import RacePanel\n"
+    "RacePanel(kind='cnn', rules=('cdni',), units=4, batch_size=400, epochs=1)"
+)
 THREADS = (
     "import threading\n"
     "from dni_lesson.panels.background import THREAD\n"
@@ -67,7 +71,7 @@ COVERS = """panel => {
       side => Math.abs(below[side] - above[side]) < 1) }"""
 
 
-SHARED = (LOCKING, FILM, EVERY, RACE, ENDED, BROKEN)
+SHARED = (LOCKING, FILM, EVERY, RACE, ENDED, PICTURES, BROKEN)
 RACING = (RACE, "print(6 * 7)", THREADS, ENDED)
 
 
@@ -235,6 +239,19 @@ def test_two_panels_live_beside_each_other(show):
     ended = page.run(SHARED.index(ENDED))
     ended.get_by_text("still training: 0").wait_for()
     page.finish("two")
+
+
+def test_sliders_set_chance_and_share_of_a_convolutional_race(show):
+    page = show(PICTURES)
+    page.wait_for("Ready: press Run.")
+    page.move("update probability", 1)
+    page.move("share of the truth", 2)
+    line = page.control("settings as code").locator("input")
+    page.press("Run")
+    page.wait_for("Finished: 1 of 1 epochs.")
+    assert "update_probability=0.5" in line.input_value()
+    assert "share=0.5" in line.input_value()
+    page.finish("race_cnn")
 
 
 def test_a_reloaded_page_finds_its_race_running(racing):

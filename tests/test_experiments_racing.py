@@ -183,6 +183,46 @@ def test_other_digits_than_those_of_the_course_can_be_raced_on():
     assert len(log.history["own"]["reading"][0]) == 3
 
 
+@pytest.mark.parametrize("p", [1.0, 0.5])
+def test_convolutional_networks_race_on_pictures(p):
+    changes = {"kind": "cnn", "units": 4, "epochs": 1}
+    rules = ("backprop", "cdni")
+    log, _ = tiny_race(rules=rules, update_probability=p, **changes)
+    assert log.history["cdni"]["step"] == [10]
+    losses = log.losses["backprop"]["loss"]
+    assert losses[-1] < losses[0]
+    assert np.isfinite(log.history["cdni"]["cosine"]).all()
+    (pair,) = log.records["cdni"][10]
+    assert pair.true.shape == (100, 14, 14, 4)
+
+
+def test_a_share_of_the_truth_goes_down_under_dni_and_cdni():
+    by_backprop, _ = tiny_race(rules=("backprop",))
+    mixed, _ = tiny_race(rules=("dni", "cdni", "greedy"), share=1.0)
+    alone, _ = tiny_race(rules=("dni", "cdni", "greedy"))
+    losses = by_backprop.losses["backprop"]["loss"]
+    for rule in ("dni", "cdni"):
+        assert mixed.losses[rule]["loss"] == pytest.approx(losses, rel=0.01)
+        assert alone.losses[rule]["loss"] != pytest.approx(losses, rel=0.01)
+    same = mixed.losses["greedy"]["loss"]
+    assert alone.losses["greedy"]["loss"] == pytest.approx(same, rel=0.01)
+
+
+def test_modules_that_share_the_truth_are_updated_together():
+    log, _ = tiny_race(share=0.5, update_probability=0.5)
+    updates = log.losses["cdni"]["updates"]
+    assert all(count % 2 == 0 for count in updates)
+    assert 0 < updates[-1] < 40
+
+
+def test_a_kind_of_network_has_usual_settings_of_its_own():
+    assert Settings.of() == Settings()
+    small = Settings.of("cnn", depth=2)
+    assert (small.depth, small.units, small.shape) == (2, 8, (28, 28, 1))
+    with pytest.raises(ValueError, match="`kind`. Expected one of 'mlp', 'cn"):
+        Settings.of("rnn")
+
+
 def compiled():
     model = dni.mlp(2, 8)
     model.compile("sgd", "mse")

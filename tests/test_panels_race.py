@@ -276,6 +276,18 @@ def test_settings_are_told_as_code():
     assert eval(code, {"RacePanel": Settings}) == changed
 
 
+def test_a_race_of_convolutional_networks_has_controls_of_its_own():
+    panel = RacePanel(kind="cnn", rules=("cdni",), batch_size=400)
+    assert panel.settings == Settings.of("cnn", rules=("cdni",), batch_size=400)
+    assert panel.fields["units"].description == "filters"
+    panel.fields["depth"].value, panel.fields["units"].value = 2, 4
+    panel.fields["epochs"].value = 1
+    copy = eval(panel.code.value, {"RacePanel": RacePanel})
+    assert copy.settings == panel.settings
+    panel.run(blocking=True)
+    assert panel.history["cdni"]["step"] == [10]
+
+
 def test_a_new_panel_ends_the_race_of_an_older_one():
     old = RacePanel(**{**TINY, "epochs": 10_000}, rules=("no_bprop",))
     old.run()
@@ -290,6 +302,7 @@ def test_a_new_panel_ends_the_race_of_an_older_one():
         ({"rules": ("magic",)}, ValueError),
         ({"epochs": 0}, ValueError),
         ({"units": 100}, traitlets.TraitError),
+        ({"kind": "rnn"}, ValueError),
         ({"color": "red"}, TypeError),
         ({"models": {"mine": lambda: None}}, ValueError),
     ],

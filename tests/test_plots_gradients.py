@@ -55,3 +55,18 @@ def test_small_values_are_multiples_of_a_power_of_ten_in_the_label(ax):
 def test_agreement_has_the_colour_of_its_rule(ax, rule):
     plots.plot_agreement(HISTORY, ax=ax, rule=rule)
     assert to_hex(ax.lines[1].get_color()) == plots.COLORS[rule].lower()
+
+
+def test_maps_share_one_scale_around_zero():
+    maps = [np.array([[0.0, -3.0]]), np.array([[1.0, 2.0]])]
+    axes = plots.plot_maps(maps, ["true", "predicted"])
+    images = [ax.images[0] for ax in axes]
+    assert [image.get_clim() for image in images] == [(-3.0, 3.0)] * 2
+    np.testing.assert_array_equal(images[1].get_array(), maps[1])
+    assert [ax.get_title() for ax in axes] == ["true", "predicted"]
+
+
+def test_maps_are_drawn_on_given_axes_up_to_a_limit():
+    row = plt.figure().subplots(1, 1, squeeze=False)[0]
+    assert plots.plot_maps([np.ones((2, 2))], ["g"], 0.5, row) is row
+    assert row[0].images[0].get_clim() == (-0.5, 0.5)

@@ -12,6 +12,7 @@ from dni_lesson.exercises import (
     lesson_05,
     lesson_06,
     lesson_07,
+    lesson_08,
     lesson_10,
 )
 from dni_lesson.exercises.exercise import Exercise, reply
@@ -26,6 +27,7 @@ _LESSONS = (
     lesson_05,
     lesson_06,
     lesson_07,
+    lesson_08,
     lesson_10,
 )
 EXERCISES: dict[str, Exercise] = {

@@ -14,6 +14,7 @@ import weakref
 from typing import NamedTuple
 
 from dni_lesson.checks import check_choice
+from dni_lesson.convolutional import cnn
 from dni_lesson.costs import layer_macs, step_macs
 from dni_lesson.experiments.experiment import ARMS, Recipe
 from dni_lesson.model import DecoupledModel
@@ -27,9 +28,22 @@ import tensorflow as tf
 
 
 @functools.cache
-def course_network(rule, predictor="linear"):
-    """Returns the maker of the course's MLP, see `new_network`."""
-    return functools.partial(mlp, rule=rule, predictor=predictor)
+def course_network(rule, predictor="linear", kind="mlp"):
+    """Returns the maker of a network of the course, see `new_network`.
+
+    Args:
+        rule, predictor: See `mlp`.
+        kind: String, one of `KINDS`. Default `"mlp"`.
+    """
+    return functools.partial(KINDS[kind], rule=rule, predictor=predictor)
+
+
+def _convolutional(depth, units, seed, **options):
+    """Returns a `cnn` of so many weight layers, with `units` filters each."""
+    return cnn(depth - 1, units, seed=seed, **options)
+
+
+KINDS = {"mlp": mlp, "cnn": _convolutional}
 
 
 def new_network(make, depth, units, seed, input_shape):

@@ -9,6 +9,7 @@ import functools
 import itertools
 from typing import NamedTuple
 
+from dni_lesson.checks import check_choice
 from dni_lesson.data import load_digits
 from dni_lesson.experiments.arms import (
     Arm,
@@ -36,12 +37,18 @@ _PROBE = 256  # Examples on which gradients are compared.
 _KEPT = 100  # Those of them whose gradients are kept.
 
 
+# The shape of a digit for each kind of network, and settings that suit it.
+_SHAPES = {"mlp": (784,), "cnn": (28, 28, 1)}
+_USUAL = {"mlp": {}, "cnn": {"kind": "cnn", "depth": 3, "units": 8}}
+_MIXING = ("dni", "cdni")  # Rules that may let a share of the truth through.
+
+
 class Settings(NamedTuple):
-    """What a race is run with; see `mlp` for the first three.
+    """What a race is run with; see `mlp` and `cnn` for the first three.
 
     Attributes:
         depth: Integer, the number of weight layers.
-        units: Integer, the width of the hidden layers.
+        units: Integer, the width of the hidden layers, or their filters.
         predictor: What predicts gradients. `"softmax"` needs the label: the
             rule `"dni"` has a linear one then.
         update_probability: Float in (0, 1], with which each module is updated
@@ -55,6 +62,10 @@ class Settings(NamedTuple):
         models: Dict from the name of a rule of your own to a function of any of
             `depth`, `units` and `seed`, which returns a `DecoupledModel` that
             is not compiled.
+        kind: String, the networks that the rules train: `"mlp"` or `"cnn"`.
+        share: Float in [0, 1], how much of the true gradient goes down under
+            the rules `"dni"` and `"cdni"`, see `SyntheticGradient`. Above 0
+            their modules are locked, and are updated together.
     """
 
     depth: int = 4
@@ -67,29 +78,45 @@ class Settings(NamedTuple):
     rules: tuple[str, ...] = ("backprop", "dni", "cdni")
     epochs: int = 20
     models: dict = {}
+    kind: str = "mlp"
+    share: float = 0.0
+
+    @classmethod
+    def of(cls, kind="mlp", **changes):
+        """Returns the usual settings for a kind of network, with changes.
+
+        Raises:
+            ValueError: If there is no such kind.
+        """
+        check_choice("kind", kind, _USUAL)
+        return cls(**{**_USUAL[kind], **changes})
+
+    @property
+    def shape(self):
+        """The shape of an example, a tuple."""
+        return _SHAPES[self.kind]
 
     def network(self, rule):
         """Returns a rule's network as arguments of `new_network`."""
         make = self.models.get(rule)
         unlabelled = rule == "dni" and self.predictor == "softmax"
         predictor = "linear" if unlabelled else self.predictor
-        make = make or course_network(rule, predictor)
+        make = make or course_network(rule, predictor, self.kind)
         return make, self.depth, self.units
 
     def boundaries(self, rule):
         """Returns the boundaries at which gradients are compared."""
         if rule in self.models:
-            return _boundaries(*self.network(rule))
+            return _boundaries(*self.network(rule), self.shape)
         # The course's networks have one above each hidden layer, or none; the
         # smallest of a rule is made in no time.
-        has_some = _boundaries(course_network(rule), 2, 1)
+        has_some = _boundaries(course_network(rule), 2, 1, _SHAPES["mlp"])
         return list(range(1, self.depth)) if has_some else []
 
 
 @functools.lru_cache
-def _boundaries(*network):
-    (x, _), _ = digits()
-    return boundaries(new_network(*network, 0, x.shape[1:]))
+def _boundaries(make, depth, units, input_shape):
+    return boundaries(new_network(make, depth, units, 0, input_shape))
 
 
 class Log:
@@ -154,6 +181,11 @@ def digits():
     return load_digits()
 
 
+def _digits(shape):
+    """Returns the digits, each in a shape that a network takes."""
+    return [(x.reshape(-1, *shape), y) for x, y in digits()]
+
+
 def samples():
     """Returns the images of the first test digit of each kind, from 0 to 9."""
     _, (x, y) = digits()
@@ -181,7 +213,7 @@ def race(settings, log, stop, until=None, on_epoch=None, data=None):
     Yields:
         Boolean after each turn: whether all rules have come equally far.
     """
-    (train, test), racers = data or digits(), {}
+    (train, test), racers = data or _digits(settings.shape), {}
     last = settings.rules[-1]
     turns = _turns(settings, log, until, len(train[1]))
     try:
@@ -225,9 +257,12 @@ def _racer(rule, settings, log, examples):
         tf.TensorSpec((None, None, *values.shape[1:]), values.dtype)
         for values in examples
     ]
-    by_layer = settings.update_probability < 1
+    share = settings.share if rule in _MIXING else 0.0
+    by_layer = settings.update_probability < 1 and share == 0
     arm = racer(*settings.network(rule), by_layer, *specs)
     arm.p = settings.update_probability
+    if rule in _MIXING:
+        arm.mix(share)
     if rule in log.states:
         arm.set_state(log.states[rule])
     else:
@@ -312,6 +347,11 @@ class Racer(Arm):
             for variable in optimizer.variables:
                 variable.assign(keras.ops.zeros_like(variable))
             optimizer.learning_rate = learning_rate
+
+    def mix(self, share):
+        """Lets this share of the true gradient through at every boundary."""
+        for interface in self.model.interfaces:
+            interface.share = share
 
     def ready(self, x, y, due):
         return tf.constant(x), tf.constant(y), tf.constant(due)

@@ -13,6 +13,7 @@ from dni_lesson.panels.panel import (
     Panel,
     button,
     checkbox,
+    choices,
     count,
     dropdown,
     grid,
@@ -44,16 +45,18 @@ class RacePanel(Panel):
     as the x-axis; a change of any other setting resets a race that has begun.
 
     Args:
-        **settings: Initial values, where they differ from those of `Settings`.
-            Rules of your own, by `models`, race beside the usual ones unless
-            `rules` says who races.
+        **settings: Initial values, where they differ from those of
+            `Settings.of(kind)`; `kind="cnn"` for convolutional networks. Rules
+            of your own, by `models`, race beside the usual ones unless `rules`
+            says who races.
 
     Attributes:
         results: `Log`, what has been measured; a new one for each race.
         fields, rules, buttons: Dicts of the widgets, by name.
 
     Raises:
-        ValueError: If a rule is unknown or `epochs` is no integer >= 1.
+        ValueError: If a rule or the `kind` is unknown, or `epochs` is no
+            integer >= 1.
         traitlets.TraitError: If another setting is not in its list.
 
     Example:
@@ -68,8 +71,8 @@ class RacePanel(Panel):
     _drawn_for = None  # Settings and x-axis of the present picture.
 
     def __init__(self, **settings):
-        initial = Settings(**settings)
-        self._models = initial.models
+        initial = Settings.of(**settings)
+        self._models, self._kind = initial.models, initial.kind
         if "rules" not in settings:
             initial = initial._replace(rules=(*initial.rules, *self._models))
         check_int("epochs", initial.epochs, at_least=1)
@@ -112,7 +115,8 @@ class RacePanel(Panel):
         """The `Settings` that the controls show."""
         values = {name: field.value for name, field in self.fields.items()}
         rules = tuple(rule for rule, box in self.rules.items() if box.value)
-        return Settings(**values, rules=rules, models=self._models)
+        fixed = {"models": self._models, "kind": self._kind}
+        return Settings(**values, rules=rules, **fixed)
 
     @property
     def history(self):
@@ -306,7 +310,7 @@ class RacePanel(Panel):
 
 def as_code(settings):
     """Returns the line of code that makes a panel with these settings."""
-    usual = Settings()._asdict()
+    usual = Settings.of(settings.kind)._asdict() | {"kind": "mlp"}
     changed = {
         name: repr(value)
         for name, value in settings._asdict().items()
@@ -319,28 +323,49 @@ def as_code(settings):
     return f"RacePanel({code})"
 
 
+# Of what makes a network, the values to choose from, for each kind.
+_NETWORKS = {
+    "mlp": {
+        "deepest": 6,
+        "units": ("units", (32, 64, 128, 256)),
+        "predictors": {
+            "linear": "linear",
+            "softmax (cDNI)": "softmax",
+            "128 hidden units": (128,),
+        },
+    },
+    "cnn": {
+        "deepest": 4,
+        "units": ("filters", (4, 8, 16)),
+        "predictors": {
+            "3 x 3 convolution": "linear",
+            "softmax (cDNI)": "softmax",
+            "16 hidden filters": (16,),
+        },
+    },
+}
+
+
 def fields(initial):
     """Returns the controls of all settings but rules and models, by name.
 
     Args:
         initial: `Settings`, what they show first.
     """
+    network = _NETWORKS[initial.kind]
     return {
-        "depth": slider("depth", 2, 6, initial.depth),
-        "units": dropdown("units", (32, 64, 128, 256), initial.units),
+        "depth": slider("depth", 2, network["deepest"], initial.depth),
+        "units": dropdown(*network["units"], initial.units),
         "predictor": dropdown(
-            "predictors",
-            {
-                "linear": "linear",
-                "softmax (cDNI)": "softmax",
-                "128 hidden units": (128,),
-            },
-            initial.predictor,
+            "predictors", network["predictors"], initial.predictor
         ),
-        "update_probability": dropdown(
+        "update_probability": choices(
             "update probability",
-            (1.0, 0.5, 0.2, 0.1),
+            (1.0, 0.5, 0.2, 0.1, 0.05),
             initial.update_probability,
+        ),
+        "share": choices(
+            "share of the truth", (0.0, 0.25, 0.5, 0.75, 1.0), initial.share
         ),
         "learning_rate": dropdown(
             "learning rate",

@@ -13,6 +13,7 @@ from dni_lesson.plots.diagrams import draw_backprop as draw_backprop
 from dni_lesson.plots.diagrams import draw_decoupled as draw_decoupled
 from dni_lesson.plots.gradients import plot_agreement as plot_agreement
 from dni_lesson.plots.gradients import plot_gradient_pair as plot_gradient_pair
+from dni_lesson.plots.gradients import plot_maps as plot_maps
 from dni_lesson.plots.png import show as show
 from dni_lesson.plots.runs import plot_currencies as plot_currencies
 from dni_lesson.plots.runs import plot_digits as plot_digits

@@ -82,3 +82,31 @@ def plot_gradient_pair(true, synthetic, ax=None):
     in_powers_of_ten(ax, "xy", limit)
     sns.despine(ax=ax)
     return ax
+
+
+def plot_maps(maps, titles, limit=None, axes=None):
+    """Draws gradients of one feature map in a row, all on one scale of colours.
+
+    White is zero, green is positive, purple negative.
+
+    Args:
+        maps: Sequence of n float arrays `(height, width)`.
+        titles: Sequence of n strings.
+        limit: Float > 0, from which size on the colour is the darkest. Default:
+            the largest absolute value.
+        axes: Sequence of n matplotlib axes. Default: a new row of them.
+
+    Returns:
+        The axes.
+    """
+    if axes is None:
+        _, axes = plt.subplots(
+            1, len(maps), figsize=(2 * len(maps), 2.2), squeeze=False
+        )
+        axes = axes[0]
+    limit = limit or max(abs(one).max() for one in maps)
+    for one, title, ax in zip(maps, titles, axes, strict=True):
+        ax.imshow(one, cmap="PRGn", vmin=-limit, vmax=limit)
+        ax.set_title(title, fontsize=9)
+        ax.set(xticks=[], yticks=[])
+    return axes
