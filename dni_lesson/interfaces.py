@@ -387,10 +387,8 @@ class SyntheticGradient(Interface):
 
 
 class Setting:
-    """A number that a compiled step reads anew each time, but no weight.
-
-    Keras looks for weights among the attributes of layers, and not in here.
-    """
+    """A number that compiled steps read anew, in here hidden from Keras, which
+    would take it for a weight."""
 
     def __init__(self, number):
         self.number = number
