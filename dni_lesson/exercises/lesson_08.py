@@ -121,8 +121,8 @@ EXERCISES = (
             "rest is the prediction.",
             "What arrives at the next boundary has gone through a module. Of "
             "which number does the module take the factor?",
-            "`share * arriving + (1 - share) * guess` is what goes down, and "
-            "factor times that is what arrives one boundary below.",
+            "The prediction counts with what the share leaves of 1. What goes "
+            "down, times the factor, arrives one boundary below.",
         ),
         because="The mixture goes on down, so what is left of the true "
         "gradient n boundaries below the loss has been multiplied by the share "
