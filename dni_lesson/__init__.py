@@ -28,6 +28,7 @@ _PUBLIC = {
     "networks": ["mlp"],
     "predictors": ["PooledPredictor", "SoftmaxPredictor", "ZeroPredictor"],
     "recurrence": ["TruncatedRNN"],
+    "through_time": ["StateMonitor", "state_gradients"],
     "workers": ["advise", "fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}

@@ -53,6 +53,10 @@ class DecoupledModel(CheckedModel):
         modules: The list of modules, from input to output.
         interfaces: The list of interfaces; `interfaces[k]` stands between
             `modules[k]` and `modules[k + 1]`.
+        is_chain: Boolean, whether a training step is what `modules` and
+            `interfaces` say: each module once, one after the other. A class of
+            your own that trains in another way says `False`; then it is no
+            part of another model, and no workers share its modules.
 
     Raises:
         ValueError: If the numbers of modules and interfaces do not match or an
@@ -75,6 +79,8 @@ class DecoupledModel(CheckedModel):
       [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
     """
 
+    is_chain = True
+
     def __init__(self, modules, interfaces, **kwargs):
         # Each module casts for itself; labels and scales stay exact.
         super().__init__(autocast=False, **kwargs)
@@ -94,6 +100,11 @@ class DecoupledModel(CheckedModel):
                 raise ValueError(
                     "`modules`. Expected Keras layers or models. "
                     f"Received: {module!r}"
+                )
+            if not getattr(module, "is_chain", True):
+                raise ValueError(
+                    "`modules`. Expected no model that trains in a way of its "
+                    f"own, which would be lost here. Received: {module!r}"
                 )
         for interface in interfaces:
             if not isinstance(interface, Interface | None):

@@ -36,8 +36,8 @@ class TruncatedRNN(DecoupledModel):
     the end of a window receives the synthetic gradient `g_hat(s)`, and the
     predictor learns at the start of each window from what arrives there: the
     true gradient of the window's loss, plus the synthetic gradient at its end,
-    pulled back through its steps. So news of a loss walks back one window an
-    update. At the end of an episode nothing follows, and the gradient is zero.
+    pulled back through its steps. So news of a loss walks back one window in
+    each episode. At the end of an episode nothing follows, and the gradient is zero.
 
     The loss of an episode is the sum over its steps, the mean over the batch:
     the compiled loss times the number of steps, in `fit` and in `evaluate`. So
@@ -52,7 +52,8 @@ class TruncatedRNN(DecoupledModel):
     part of the example's own loss.
 
     The recurrence and the readout are the two `modules`, with no interface
-    between them.
+    between them. They are no chain to be cut among workers: each window passes
+    both.
 
     Args:
         cell: Keras layer, any cell that `keras.layers.RNN` takes, such as
@@ -98,6 +99,8 @@ class TruncatedRNN(DecoupledModel):
     - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
       [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.1.
     """
+
+    is_chain = False
 
     def __init__(
         self, cell, readout, window, interface=None, discount=1.0, **kwargs
@@ -229,7 +232,7 @@ class TruncatedRNN(DecoupledModel):
             targets = [self.optimizer.scale_loss(loss)]
             end = keras.tree.pack_sequence_as(state, keras.tree.flatten(end))
             if self.interface is not None and not is_last:
-                targets.append(_side_by_side(end))
+                targets.append(side_by_side(end))
         gradients = [ops.ones_like(targets[0])]
         for vector in targets[1:]:
             g_hat = self.interface.synthetic_gradient(
@@ -246,15 +249,10 @@ class TruncatedRNN(DecoupledModel):
         """Returns the state, where the interface learns from what arrives."""
         if self.interface is None:
             return state
-        leaves = keras.tree.flatten(state)
         vector = self.interface(
-            _side_by_side(state), gradient_scale=scale, training=True
+            side_by_side(state), gradient_scale=scale, training=True
         )
-        vector = ops.cast(vector, leaves[0].dtype)
-        sizes = [one.shape[-1] for one in leaves]
-        return keras.tree.pack_sequence_as(
-            state, tf.split(vector, sizes, axis=-1)
-        )
+        return apart(vector, state)
 
     def get_config(self):
         config = super().get_config()
@@ -359,6 +357,14 @@ def _check_steps(y, sample_weight, steps):
         )
 
 
-def _side_by_side(state):
+def side_by_side(state):
     """Returns all states as one tensor `(batch, units)`."""
     return ops.concatenate(keras.tree.flatten(state), axis=-1)
+
+
+def apart(vector, state):
+    """Returns one tensor `(batch, units)` as states, in the form of these."""
+    leaves = keras.tree.flatten(state)
+    vector = ops.cast(vector, leaves[0].dtype)
+    sizes = [one.shape[-1] for one in leaves]
+    return keras.tree.pack_sequence_as(state, tf.split(vector, sizes, axis=-1))
