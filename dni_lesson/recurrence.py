@@ -123,7 +123,7 @@ class TruncatedRNN(DecoupledModel):
         )
 
     def build(self, input_shape):
-        _check_shape(input_shape)
+        check_shape(input_shape)
         self.features = input_shape[-1]
         super().build(input_shape)
         self.windowed.build(input_shape)
@@ -158,7 +158,7 @@ class TruncatedRNN(DecoupledModel):
 
     def call(self, inputs, labels=None, gradient_scale=None, training=False):
         if not isinstance(inputs, Carried):
-            _check_shape(inputs.shape, self.features)
+            check_shape(inputs.shape, self.features)
             return super().call(inputs, labels, gradient_scale, training)
         x, state = inputs
         if x.shape[1] is None:  # Nothing to unroll; only a last window is so.
@@ -172,14 +172,14 @@ class TruncatedRNN(DecoupledModel):
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         """Returns Keras's loss times the number of steps."""
-        _check_steps(y, sample_weight, y_pred.shape[1])
+        check_steps(y, sample_weight, y_pred.shape[1])
         if sample_weight is not None and len(sample_weight.shape) == 1:
             sample_weight = ops.expand_dims(sample_weight, 1)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         return loss * ops.cast(ops.shape(y_pred)[1], loss.dtype)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        _check_steps(y, sample_weight, y_pred.shape[1])
+        check_steps(y, sample_weight, y_pred.shape[1])
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def train_step(self, data):
@@ -188,8 +188,8 @@ class TruncatedRNN(DecoupledModel):
             self.build(x.shape)
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        _check_shape(x.shape, self.features)
-        _check_steps(y, sample_weight, x.shape[1])
+        check_shape(x.shape, self.features)
+        check_steps(y, sample_weight, x.shape[1])
         y_pred, loss = self._over_windows(x, y, sample_weight)
         for metric in self.metrics:
             if metric.name == "loss":
@@ -329,7 +329,7 @@ def _check_parts(cell, readout, interface):
     )
 
 
-def _check_shape(shape, features=None):
+def check_shape(shape, features=None):
     is_right = (
         hasattr(shape, "__len__")
         and len(shape) == 3
@@ -343,7 +343,7 @@ def _check_shape(shape, features=None):
     )
 
 
-def _check_steps(y, sample_weight, steps):
+def check_steps(y, sample_weight, steps):
     """Checks that labels, and weights of more than one axis, have all steps."""
     for name, array in (("y", y), ("sample_weight", sample_weight)):
         if array is None or (name != "y" and len(array.shape) == 1):

@@ -12,7 +12,14 @@ from dni_lesson.checks import check_that
 from dni_lesson.examples import check_examples, check_weights
 from dni_lesson.monitors import MEASURES, agreement
 from dni_lesson.probing import ProbeMonitor, traced
-from dni_lesson.recurrence import Carried, TruncatedRNN, apart, side_by_side
+from dni_lesson.recurrence import (
+    Carried,
+    TruncatedRNN,
+    apart,
+    check_shape,
+    check_steps,
+    side_by_side,
+)
 
 import keras
 import numpy as np
@@ -93,6 +100,8 @@ def _check_probe(model, x, y, sample_weight):
         "a cell whose states are vectors",
     )
     x, y = check_examples(model, x, y, "probe")
+    check_shape(x.shape, model.features)
+    check_steps(y, sample_weight, x.shape[1])
     if sample_weight is None:
         return x, y
     check_weights("sample_weight", sample_weight, len(x))

@@ -9,6 +9,7 @@ from dni_lesson.exercises import (
     lesson_05,
     lesson_06,
     lesson_07,
+    lesson_09,
     lesson_10,
 )
 from dni_lesson.exercises.exercise import Exercise, report
@@ -22,6 +23,7 @@ _LESSONS = (
     lesson_05,
     lesson_06,
     lesson_07,
+    lesson_09,
     lesson_10,
 )
 EXERCISES: dict[str, Exercise] = {
