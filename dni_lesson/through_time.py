@@ -223,7 +223,5 @@ class StateMonitor(ProbeMonitor):
             there = [g for g in found if g.to_cut == to_cut]
             yield {
                 "to_cut": to_cut,
-                **agreement(
-                    [g.true for g in there], [g.used for g in there]
-                ),
+                **agreement([g.true for g in there], [g.used for g in there]),
             }

@@ -3,7 +3,6 @@
 import dni_lesson as dni
 
 import helpers
-import keras
 import numpy as np
 import pytest
 from helpers import double_precision
