@@ -37,7 +37,7 @@ class TruncatedRNN(DecoupledModel):
     predictor learns at the start of each window from what arrives there: the
     true gradient of the window's loss, plus the synthetic gradient at its end,
     pulled back through its steps. So news of a loss walks back one window in
-    each episode. At the end of an episode nothing follows, and the gradient is zero.
+    each episode. At the end of an episode nothing follows: zero arrives there.
 
     The loss of an episode is the sum over its steps, the mean over the batch:
     the compiled loss times the number of steps, in `fit` and in `evaluate`. So
