@@ -48,6 +48,7 @@ RESULTS = tables.table(
         "cell": Column(choices=tuple(CELLS)),
         "window": Column(int),  # 0: the whole episode.
         "hidden": Column(int),  # Units of the predictor's; 0: linear.
+        "rate": Column(float),  # Of the predictor, in those of the network.
         "discount": Column(float, most=1),
         "learning_rate": tables.NUMBER,
         "seconds": tables.NUMBER,
@@ -76,7 +77,7 @@ def episodes(rng, count, length):
     return x, y, weight
 
 
-def network(arm, cell, window, hidden, discount, learning_rate):
+def network(arm, cell, window, hidden, rate, discount, learning_rate):
     """Returns the model of an arm, compiled; a window of 0 is an episode."""
     recurrence = CELLS[cell](UNITS)
     states = UNITS * (2 if cell == "lstm" else 1)
@@ -85,6 +86,8 @@ def network(arm, cell, window, hidden, discount, learning_rate):
         layers = [keras.layers.Dense(states, kernel_initializer="zeros")]
         if hidden:
             layers.insert(0, keras.layers.Dense(hidden, "relu"))
+        # Adam's steps do not see it, so that they count so many times.
+        layers.append(keras.layers.Rescaling(rate))
         interface = dni.SyntheticGradient(keras.Sequential(layers))
     model = dni.TruncatedRNN(
         recurrence,
@@ -147,6 +150,7 @@ def runs(options):
                 "cell": options.cell,
                 "window": 0 if arm == "full" else window,
                 "hidden": options.hidden if arm == "dni" else 0,
+                "rate": options.rate if arm == "dni" else 1.0,
                 "discount": options.discount if arm == "dni" else 1.0,
                 "learning_rate": options.learning_rate,
                 "seconds": options.seconds,
@@ -169,6 +173,7 @@ def main():
         ("cell", "gru"),
         ("discount", 1.0),
         ("hidden", 0),
+        ("rate", 10.0),
         ("learning_rate", 1e-3),
         ("seconds", 30.0),
     ):
@@ -183,7 +188,8 @@ def main():
         if RESULTS.has(**run):
             continue
         keras.utils.set_random_seed(run["seed"])
-        asked = "arm", "cell", "window", "hidden", "discount", "learning_rate"
+        asked = ("arm", "cell", "window", "hidden", "rate", "discount")
+        asked += ("learning_rate",)
         model = network(*(run[name] for name in asked))
         found = train(model, run["seconds"], run["seed"])
         RESULTS.add([{**run, **found, **environment()}])
