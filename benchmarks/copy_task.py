@@ -10,7 +10,7 @@ the same network, the same Adam and the same seconds of training:
 
 - "truncated": backpropagation through the steps of a window;
 - "dni": with synthetic gradients at the cuts, by a linear predictor or, with
-  `--hidden`, by one with a hidden layer;
+  `--hidden`, by one with a hidden layer, and with a `--rate` of its own;
 - "frozen": only the readout learns; what a random memory can do;
 - "full": backpropagation through all steps, one update an episode.
 

@@ -37,6 +37,7 @@ def emptied(module, folder, monkeypatch):
     [
         "accuracy",
         "asynchrony",
+        "copy_task",
         "messages",
         "opponents",
         "staleness",

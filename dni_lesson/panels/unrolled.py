@@ -184,8 +184,6 @@ def _words(shares, window, seen, predictors):
     else:
         start += f"predictors that have seen {seen} episode"
         start += f"{'s' * (seen != 1)}. "
-    told = f"A gradient arrives at {heard} of {STEPS} states"
-    ends = (
-        f"; at the first of them {shares[0]:.0%} of the true one is explained."
-    )
-    return start + told + ends
+    told = f"A gradient arrives at {heard} of {STEPS} states; "
+    told += f"at step 1 it explains {shares[0]:.0%} of the true one."
+    return start + told
