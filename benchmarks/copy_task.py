@@ -1,6 +1,6 @@
 """The longest sequence that a recurrent network learns to copy, by rule.
 
-    python benchmarks/copy_task.py --windows 3 5 --seeds 0 1 2 --seconds 60
+    python benchmarks/copy_task.py --windows 3 5 --seeds 0 1 2 --seconds 30
 
 An episode shows N symbols of two random bits, then a stop sign, and asks for
 the symbols in their order: 2 N + 1 steps. Only the answers count. When the
@@ -9,14 +9,16 @@ is stored is the longest N that was solved so, 0 if none was. Four arms, with
 the same network, the same Adam and the same seconds of training:
 
 - "truncated": backpropagation through the steps of a window;
-- "dni": with synthetic gradients at the cuts, by one hidden layer;
+- "dni": with synthetic gradients at the cuts, by a linear predictor or, with
+  `--hidden`, by one with a hidden layer, and with a `--rate` of its own;
 - "frozen": only the readout learns; what a random memory can do;
 - "full": backpropagation through all steps, one update an episode.
 
-A step is compiled anew for each N. The first round of each N, in which that
-happens, is charged what its steps took at the N before. A row per run goes to
-data/results/copy_task.csv as soon as it is done; runs that are there already
-are not made again.
+Seconds are those of one processor core, so that what else runs beside it does
+not count. A step is compiled anew for each N. The first round of each N, in
+which that happens, is charged what its steps took at the N before. A row per
+run goes to data/results/copy_task.csv as soon as it is done; runs that are
+there already are not made again.
 """
 
 import argparse
@@ -32,6 +34,7 @@ from dni_lesson.terminal import say
 import keras
 import numpy as np
 import tables
+import tensorflow as tf
 
 UNITS, BATCH_SIZE, SYMBOL_BITS, SOLVED = 64, 64, 2, 0.15
 ROUND = 32 * BATCH_SIZE  # Episodes between two looks.
@@ -44,6 +47,8 @@ RESULTS = tables.table(
         "arm": Column(choices=ARMS),
         "cell": Column(choices=tuple(CELLS)),
         "window": Column(int),  # 0: the whole episode.
+        "hidden": Column(int),  # Units of the predictor's; 0: linear.
+        "rate": Column(float),  # Of the predictor, in those of the network.
         "discount": Column(float, most=1),
         "learning_rate": tables.NUMBER,
         "seconds": tables.NUMBER,
@@ -72,20 +77,18 @@ def episodes(rng, count, length):
     return x, y, weight
 
 
-def network(arm, cell, window, discount, learning_rate):
+def network(arm, cell, window, hidden, rate, discount, learning_rate):
     """Returns the model of an arm, compiled; a window of 0 is an episode."""
     recurrence = CELLS[cell](UNITS)
     states = UNITS * (2 if cell == "lstm" else 1)
     interface = None
     if arm == "dni":
-        interface = dni.SyntheticGradient(
-            keras.Sequential(
-                [
-                    keras.layers.Dense(UNITS, "relu"),
-                    keras.layers.Dense(states, kernel_initializer="zeros"),
-                ]
-            )
-        )
+        layers = [keras.layers.Dense(states, kernel_initializer="zeros")]
+        if hidden:
+            layers.insert(0, keras.layers.Dense(hidden, "relu"))
+        # Adam's steps do not see it, so that they count so many times.
+        layers.append(keras.layers.Rescaling(rate))
+        interface = dni.SyntheticGradient(keras.Sequential(layers))
     model = dni.TruncatedRNN(
         recurrence,
         keras.layers.Dense(SYMBOL_BITS),
@@ -120,9 +123,9 @@ def train(model, seconds, seed):
     while spent < seconds:
         data = episodes(rng, ROUND, length)
         x, y, weight = data
-        begin = time.perf_counter()
+        begin = time.process_time()
         model.fit(x, y, BATCH_SIZE, verbose=0, sample_weight=weight)
-        took = time.perf_counter() - begin
+        took = time.process_time() - begin
         if rounds_here:
             rate = took / x.shape[1]
         spent += rate * x.shape[1]
@@ -146,6 +149,8 @@ def runs(options):
                 "arm": arm,
                 "cell": options.cell,
                 "window": 0 if arm == "full" else window,
+                "hidden": options.hidden if arm == "dni" else 0,
+                "rate": options.rate if arm == "dni" else 1.0,
                 "discount": options.discount if arm == "dni" else 1.0,
                 "learning_rate": options.learning_rate,
                 "seconds": options.seconds,
@@ -167,18 +172,24 @@ def main():
     for name, default in (
         ("cell", "gru"),
         ("discount", 1.0),
+        ("hidden", 0),
+        ("rate", 10.0),
         ("learning_rate", 1e-3),
-        ("seconds", 60.0),
+        ("seconds", 30.0),
     ):
         kind = tables.argument(RESULTS.columns[name])
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=kind, default=default)
     options = parser.parse_args()
+    # Threads of one process would share out what is too small to be shared.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     for run in runs(options):
         if RESULTS.has(**run):
             continue
         keras.utils.set_random_seed(run["seed"])
-        asked = ("arm", "cell", "window", "discount", "learning_rate")
+        asked = ("arm", "cell", "window", "hidden", "rate", "discount")
+        asked += ("learning_rate",)
         model = network(*(run[name] for name in asked))
         found = train(model, run["seconds"], run["seed"])
         RESULTS.add([{**run, **found, **environment()}])

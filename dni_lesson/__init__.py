@@ -30,6 +30,7 @@ _PUBLIC = {
     "predictors": ["PooledPredictor", "SoftmaxPredictor", "ZeroPredictor"],
     "recurrence": ["TruncatedRNN"],
     "synthetic_inputs": ["SyntheticInput"],
+    "through_time": ["StateMonitor", "state_gradients"],
     "workers": ["advise", "fit_async", "worker_devices"],
 }
 _HOMES = {name: home for home, names in _PUBLIC.items() for name in names}

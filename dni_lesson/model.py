@@ -81,6 +81,10 @@ class DecoupledModel(CheckedModel):
         update_probability: List of floats, one for each module.
         layer_updates: Integer array `(modules,)`, how often each module was
             updated since the model was compiled.
+        is_chain: Boolean, whether a training step is what `modules` and
+            `interfaces` say: each module once, one after the other. A class of
+            your own that trains in another way says `False`; then it is no
+            part of another model, and no workers share its modules.
 
     Raises:
         ValueError: If the numbers of modules and interfaces do not match or an
@@ -103,6 +107,8 @@ class DecoupledModel(CheckedModel):
     - Jaderberg et al., Decoupled Neural Interfaces using Synthetic Gradients,
       [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.
     """
+
+    is_chain = True
 
     def __init__(
         self,
@@ -131,6 +137,11 @@ class DecoupledModel(CheckedModel):
                 raise ValueError(
                     "`modules`. Expected Keras layers or models. "
                     f"Received: {module!r}"
+                )
+            if not getattr(module, "is_chain", True):
+                raise ValueError(
+                    "`modules`. Expected no model that trains in a way of its "
+                    f"own, which would be lost here. Received: {module!r}"
                 )
         for interface in interfaces:
             if not isinstance(interface, Interface | None):

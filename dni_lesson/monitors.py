@@ -10,9 +10,9 @@ equal-length lists, ready for `pandas.DataFrame`.
 import time
 from typing import NamedTuple
 
-from dni_lesson.checks import check_int
 from dni_lesson.examples import check_examples, is_array
 from dni_lesson.model import DecoupledModel
+from dni_lesson.probing import ProbeMonitor, traced
 
 import keras
 import numpy as np
@@ -84,6 +84,11 @@ def _check_probe(model, x, y, name=None):
             "`model`. Expected a DecoupledModel that was compiled with a loss. "
             f"Received: {model!r}"
         )
+    if not model.is_chain:
+        raise ValueError(
+            "`model`. Expected a chain of modules; of a TruncatedRNN use "
+            f"`state_gradients` or a `StateMonitor`. Received: {model!r}"
+        )
     for key, value in (("x", x), ("y", y)):
         if not isinstance(value, list | tuple) and not is_array(value):
             raise ValueError(
@@ -102,17 +107,10 @@ def gradient_function(model):
         for k, interface in enumerate(model.interfaces, 1)
         if interface is not None
     ]
-    compute, traced = _compiled_gradients(model), {}
+    compute = traced(_compiled_gradients(model))
 
     def call(x, y):
-        x = keras.tree.map_structure(tf.convert_to_tensor, x)
-        y = tf.convert_to_tensor(y)
-        kind = str([(t.shape, t.dtype) for t in tf.nest.flatten((x, y))])
-        # Called by itself, the `tf.function` of a fifth model would be taken
-        # for one that is traced too often, and warn.
-        if kind not in traced:
-            traced[kind] = compute.get_concrete_function(x, y)
-        found = zip(*traced[kind](x, y), strict=True)
+        found = zip(*compute(x, y), strict=True)
         return [
             BoundaryGradient(k, g.numpy(), g_hat.numpy(), float(cosine))
             for k, (g, g_hat, cosine) in zip(boundaries, found, strict=True)
@@ -247,7 +245,10 @@ def _ratio(numerator, denominator):
     return float(numerator / denominator) if denominator else float("nan")
 
 
-class GradientMonitor(keras.callbacks.Callback):
+MEASURES = tuple(agreement(np.ones(1), np.ones(1)))
+
+
+class GradientMonitor(ProbeMonitor):
     """Compares synthetic with true gradients on a fixed probe batch.
 
     Training is left as it is: with and without the monitor the weights are the
@@ -286,47 +287,23 @@ class GradientMonitor(keras.callbacks.Callback):
     """
 
     def __init__(self, x_probe, y_probe, every="epoch"):
-        super().__init__()
-        if every != "epoch":
-            every = check_int("every", every, at_least=1)
-        self.x_probe, self.y_probe, self.every = x_probe, y_probe, every
-        self.history = _empty_history()
+        super().__init__(("boundary", *MEASURES, "update_cosine"), every)
+        self.x_probe, self.y_probe = x_probe, y_probe
 
-    def on_train_begin(self, logs=None):
-        self.history = _empty_history()
-        self._step = self._measured = 0
+    def _begin(self):
         self._probe = _check_probe(
             self.model, self.x_probe, self.y_probe, "probe"
         )
         self._gradients = gradient_function(self.model)
         self._gradients(*self._probe)  # Compile now, not in the first epoch.
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch_start = self._step
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._step = self._epoch_start + batch + 1
-        if self.every != "epoch" and self._step // self.every > self._measured:
-            self._measured = self._step // self.every
-            self._measure()
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.every == "epoch":
-            self._measure()
-
-    def _measure(self):
+    def _rows(self):
         for found in self._gradients(*self._probe):
-            row = {"step": self._step, "boundary": found.boundary}
-            row |= agreement(found.true, found.synthetic)
-            row["update_cosine"] = found.update_cosine
-            for key, value in row.items():
-                self.history[key].append(value)
-
-
-def _empty_history():
-    measures = agreement(np.ones(1), np.ones(1))
-    keys = ("step", "boundary", *measures, "update_cosine")
-    return {key: [] for key in keys}
+            yield {
+                "boundary": found.boundary,
+                **agreement(found.true, found.synthetic),
+                "update_cosine": found.update_cosine,
+            }
 
 
 class ThroughputMonitor(keras.callbacks.Callback):

@@ -36,8 +36,8 @@ class TruncatedRNN(DecoupledModel):
     the end of a window receives the synthetic gradient `g_hat(s)`, and the
     predictor learns at the start of each window from what arrives there: the
     true gradient of the window's loss, plus the synthetic gradient at its end,
-    pulled back through its steps. So news of a loss walks back one window an
-    update. At the end of an episode nothing follows, and the gradient is zero.
+    pulled back through its steps. So news of a loss walks back one window in
+    each episode. At the end of an episode nothing follows: zero arrives there.
 
     The loss of an episode is the sum over its steps, the mean over the batch:
     the compiled loss times the number of steps, in `fit` and in `evaluate`. So
@@ -52,7 +52,8 @@ class TruncatedRNN(DecoupledModel):
     part of the example's own loss.
 
     The recurrence and the readout are the two `modules`, with no interface
-    between them.
+    between them. They are no chain to be cut among workers: each window passes
+    both.
 
     Args:
         cell: Keras layer, any cell that `keras.layers.RNN` takes, such as
@@ -99,6 +100,8 @@ class TruncatedRNN(DecoupledModel):
       [arXiv 1608.05343](https://arxiv.org/abs/1608.05343), section 2.1.
     """
 
+    is_chain = False
+
     def __init__(
         self, cell, readout, window, interface=None, discount=1.0, **kwargs
     ):
@@ -120,7 +123,7 @@ class TruncatedRNN(DecoupledModel):
         )
 
     def build(self, input_shape):
-        _check_shape(input_shape)
+        check_shape(input_shape)
         self.features = input_shape[-1]
         super().build(input_shape)
         self.windowed.build(input_shape)
@@ -155,7 +158,7 @@ class TruncatedRNN(DecoupledModel):
 
     def call(self, inputs, labels=None, gradient_scale=None, training=False):
         if not isinstance(inputs, Carried):
-            _check_shape(inputs.shape, self.features)
+            check_shape(inputs.shape, self.features)
             return super().call(inputs, labels, gradient_scale, training)
         x, state = inputs
         if x.shape[1] is None:  # Nothing to unroll; only a last window is so.
@@ -169,14 +172,14 @@ class TruncatedRNN(DecoupledModel):
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         """Returns Keras's loss times the number of steps."""
-        _check_steps(y, sample_weight, y_pred.shape[1])
+        check_steps(y, sample_weight, y_pred.shape[1])
         if sample_weight is not None and len(sample_weight.shape) == 1:
             sample_weight = ops.expand_dims(sample_weight, 1)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         return loss * ops.cast(ops.shape(y_pred)[1], loss.dtype)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        _check_steps(y, sample_weight, y_pred.shape[1])
+        check_steps(y, sample_weight, y_pred.shape[1])
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def train_step(self, data):
@@ -185,8 +188,8 @@ class TruncatedRNN(DecoupledModel):
             self.build(x.shape)
         if not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        _check_shape(x.shape, self.features)
-        _check_steps(y, sample_weight, x.shape[1])
+        check_shape(x.shape, self.features)
+        check_steps(y, sample_weight, x.shape[1])
         y_pred, loss = self._over_windows(x, y, sample_weight)
         for metric in self.metrics:
             if metric.name == "loss":
@@ -229,7 +232,7 @@ class TruncatedRNN(DecoupledModel):
             targets = [self.optimizer.scale_loss(loss)]
             end = keras.tree.pack_sequence_as(state, keras.tree.flatten(end))
             if self.interface is not None and not is_last:
-                targets.append(_side_by_side(end))
+                targets.append(side_by_side(end))
         gradients = [ops.ones_like(targets[0])]
         for vector in targets[1:]:
             g_hat = self.interface.synthetic_gradient(
@@ -246,15 +249,10 @@ class TruncatedRNN(DecoupledModel):
         """Returns the state, where the interface learns from what arrives."""
         if self.interface is None:
             return state
-        leaves = keras.tree.flatten(state)
         vector = self.interface(
-            _side_by_side(state), gradient_scale=scale, training=True
+            side_by_side(state), gradient_scale=scale, training=True
         )
-        vector = ops.cast(vector, leaves[0].dtype)
-        sizes = [one.shape[-1] for one in leaves]
-        return keras.tree.pack_sequence_as(
-            state, tf.split(vector, sizes, axis=-1)
-        )
+        return apart(vector, state)
 
     def get_config(self):
         config = super().get_config()
@@ -337,7 +335,7 @@ def _check_parts(cell, readout, interface):
     )
 
 
-def _check_shape(shape, features=None):
+def check_shape(shape, features=None):
     is_right = (
         hasattr(shape, "__len__")
         and len(shape) == 3
@@ -351,7 +349,7 @@ def _check_shape(shape, features=None):
     )
 
 
-def _check_steps(y, sample_weight, steps):
+def check_steps(y, sample_weight, steps):
     """Checks that labels, and weights of more than one axis, have all steps."""
     for name, array in (("y", y), ("sample_weight", sample_weight)):
         if array is None or (name != "y" and len(array.shape) == 1):
@@ -365,6 +363,14 @@ def _check_steps(y, sample_weight, steps):
         )
 
 
-def _side_by_side(state):
+def side_by_side(state):
     """Returns all states as one tensor `(batch, units)`."""
     return ops.concatenate(keras.tree.flatten(state), axis=-1)
+
+
+def apart(vector, state):
+    """Returns one tensor `(batch, units)` as states, in the form of these."""
+    leaves = keras.tree.flatten(state)
+    vector = ops.cast(vector, leaves[0].dtype)
+    sizes = [one.shape[-1] for one in leaves]
+    return keras.tree.pack_sequence_as(state, tf.split(vector, sizes, axis=-1))

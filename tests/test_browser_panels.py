@@ -11,12 +11,13 @@ pytestmark = browser.MARKS
 
 LOCKING = "from dni_lesson.panels import LockingPanel\nLockingPanel()"
 FILM = "from dni_lesson.panels import PredictionPanel\nPredictionPanel()"
+UNROLLED = "from dni_lesson.panels import UnrolledPanel\nUnrolledPanel()"
 EVERY = (
     "import ipywidgets\n"
     "from dni_lesson import panels\n"
     "made = [panels.LockingPanel(), panels.PredictionPanel(),\n"
     "        panels.RacePanel(), panels.SpeedupPanel()]\n"
-    "made += [panels.GradientPanel(lambda: {})]\n"
+    "made += [panels.GradientPanel(lambda: {}), panels.UnrolledPanel()]\n"
     "ipywidgets.VBox(made)"
 )
 RACE = (
@@ -71,7 +72,16 @@ COVERS = """panel => {
       side => Math.abs(below[side] - above[side]) < 1) }"""
 
 
-SHARED = (LOCKING, FILM, EVERY, RACE, ENDED, PICTURES, BROKEN)
+SHARED = (
+    LOCKING,
+    FILM,
+    UNROLLED,
+    EVERY,
+    RACE,
+    ENDED,
+    PICTURES,
+    BROKEN,
+)
 RACING = (RACE, "print(6 * 7)", THREADS, ENDED)
 
 
@@ -145,6 +155,23 @@ def test_a_film_of_training_steps_runs_pauses_and_steps(show):
     page.finish("film")
 
 
+def test_a_window_is_moved_and_news_walks_back_in_a_film(show):
+    page = show(UNROLLED)
+    page.wait_for("Windows of 3 steps, 3 cuts, predictors that have seen 2")
+    page.wait_for("A gradient arrives at 9 of 12 states")
+    picture = page.picture()
+    page.move("window, in steps", 5)
+    page.wait_for("Windows of 5 steps, 2 cuts")
+    page.wait_for_other_picture(picture)
+    page.press("Reset")
+    page.wait_for("A gradient arrives at 2 of 12 states")
+    page.press("Step")
+    page.wait_for("A gradient arrives at 7 of 12 states")
+    page.choose("at a cut", "nothing: plain truncation")
+    page.wait_for("nothing crosses them. A gradient arrives at 2 of 12")
+    page.finish("unrolled")
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_every_control_is_named_and_words_are_readable(show, theme):
     page = show(EVERY)
@@ -155,7 +182,7 @@ def test_every_control_is_named_and_words_are_readable(show, theme):
         state="attached"
     )
     found = page.cell(SHARED.index(EVERY)).locator(".dni-panel")
-    assert found.count() == 5
+    assert found.count() == 6
     for panel in found.all():
         assert panel.evaluate(UNNAMED) == []
         ink, paper = panel.locator("p").evaluate(

@@ -38,6 +38,7 @@ def emptied(module, folder, monkeypatch):
         "accuracy",
         "agreement",
         "asynchrony",
+        "copy_task",
         "messages",
         "opponents",
         "staleness",

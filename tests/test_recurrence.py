@@ -427,3 +427,8 @@ def test_data_that_do_not_fit_are_named_before_training(name, data, method):
 def test_workers_do_not_take_whole_episodes_for_windows():
     with pytest.raises(ValueError, match="`model`.*window by window"):
         dni.fit_async(compiled(rnn(3)), X, Y)
+
+
+def test_windows_are_not_lost_inside_another_model():
+    with pytest.raises(ValueError, match="`modules`.*way of its own"):
+        dni.DecoupledModel([rnn(3), keras.layers.Dense(2)], [None])

@@ -13,6 +13,7 @@ from dni_lesson.exercises import (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_09,
     lesson_10,
 )
 from dni_lesson.exercises.exercise import Exercise, reply
@@ -28,6 +29,7 @@ _LESSONS = (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_09,
     lesson_10,
 )
 EXERCISES: dict[str, Exercise] = {

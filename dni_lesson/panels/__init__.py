@@ -12,3 +12,4 @@ from dni_lesson.panels.prediction import PredictionPanel as PredictionPanel
 from dni_lesson.panels.race import RacePanel as RacePanel
 from dni_lesson.panels.speedup import SpeedupPanel as SpeedupPanel
 from dni_lesson.panels.story import StoryPanel as StoryPanel
+from dni_lesson.panels.unrolled import UnrolledPanel as UnrolledPanel

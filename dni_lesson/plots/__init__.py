@@ -38,3 +38,4 @@ from dni_lesson.plots.style import COLORS as COLORS
 from dni_lesson.plots.style import SCHEDULES as SCHEDULES
 from dni_lesson.plots.style import looks as looks
 from dni_lesson.plots.timetable import plot_timetable as plot_timetable
+from dni_lesson.plots.unrolled import draw_unrolled as draw_unrolled

@@ -7,7 +7,6 @@ from dni_lesson.annealing import ShareSchedule
 from dni_lesson.checks import check_choice
 from dni_lesson.examples import check_examples
 from dni_lesson.model import DecoupledModel
-from dni_lesson.recurrence import TruncatedRNN
 from dni_lesson.stochastic import is_stochastic
 from dni_lesson.workers.batches import Batches
 from dni_lesson.workers.devices import devices_of
@@ -220,11 +219,11 @@ def check_model(model):
         raise ValueError(
             f"`model`. Expected a built DecoupledModel. Received: {model!r}"
         )
-    if isinstance(model, TruncatedRNN):
+    if not model.is_chain:
         raise ValueError(
-            "`model`. Expected a model that takes a batch in one step. A "
-            "`TruncatedRNN` goes window by window: train it with `fit`. "
-            f"Received: {model!r}"
+            "`model`. Expected a chain of modules, each of which takes a batch "
+            "once a step. This model trains in a way of its own, such as "
+            f"window by window: use `fit`. Received: {model!r}"
         )
     if is_stochastic(model):
         raise ValueError(
