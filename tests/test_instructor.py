@@ -36,6 +36,19 @@ def test_every_lesson_has_its_minutes_exercises_and_section():
         assert f"### {path.name[:2]} · " in PAGE
 
 
+def test_every_lesson_says_how_long_it_takes_with_its_exercises():
+    """Five minutes for each exercise to code, two for each to predict."""
+    for path in LESSONS:
+        notebook = lessons.read(path)
+        answers = re.findall(
+            r"^dni\.check\(\S+ (\w+)\)", _code(notebook), re.MULTILINE
+        )
+        needed = minutes(notebook)
+        needed += sum(2 if answer == "answer" else 5 for answer in answers)
+        (stated,) = re.findall(r"(\d+) minutes", notebook.cells[0].source)
+        assert abs(int(stated) - needed) < 5, (path.name, needed)
+
+
 def _code(notebook):
     cells = [c.source for c in notebook.cells if c.cell_type == "code"]
     return "\n".join(cells)
@@ -44,8 +57,6 @@ def _code(notebook):
 def test_every_section_has_an_aim_numbers_and_questions():
     for section in re.split(r"^### (?=\d\d · )", PAGE, flags=re.MULTILINE)[1:]:
         section = section.split("\n## ")[0]
-        if "(in preparation)" in section:
-            continue
         for word in ("Aim.", "Misconceptions.", "Numbers", "Ask."):
             assert f"**{word}" in section, section[:30]
 

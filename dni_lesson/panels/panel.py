@@ -44,7 +44,7 @@ class Panel(widgets.VBox):
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(width="auto", max_width="100%")
         )
-        self.words, self._said = widgets.HTML(), ""
+        self.words, self._plain_words = widgets.HTML(), ""
         shown = stack(self.picture, above) if above else self.picture
         super().__init__([*controls, shown, self.words, *below])
         self.add_class("dni-panel")
@@ -66,7 +66,7 @@ class Panel(widgets.VBox):
             words: String.
             role: String, `"status"`, or `"alert"` for what went wrong.
         """
-        self._said = words
+        self._plain_words = words
         # Without line-height, a widget's text has the height of a slider.
         text = html.escape(words)
         self.words.value = (
@@ -82,7 +82,7 @@ class Panel(widgets.VBox):
         if not self.picture.value:
             return bundle
         bundle["image/png"] = base64.b64encode(self.picture.value).decode()
-        metadata = {"alt": repr(self), "words": self._said}
+        metadata = {"alt": repr(self), "words": self._plain_words}
         return bundle, {"image/png": metadata}
 
 
