@@ -38,6 +38,7 @@ CLASSES = [
     ("dni_lesson.predictors", "SoftmaxPredictor"),
     ("dni_lesson.predictors", "ZeroPredictor"),
     ("dni_lesson.recurrence", "TruncatedRNN"),
+    ("dni_lesson.synthetic_inputs", "SyntheticInput"),
 ]
 
 

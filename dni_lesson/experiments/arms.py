@@ -1,8 +1,7 @@
 """The arms of a comparison: networks, and ways to take a training step.
 
 A step makes those of an arm's calls that are due: one call updates every layer,
-or each layer has a call of its own. Every arm trains by Adam with the same
-learning rate and starts from the weights that its seed gives.
+or each layer has its own. All train by Adam, at one rate, from equal weights.
 """
 
 import functools
@@ -29,12 +28,7 @@ import tensorflow as tf
 
 @functools.cache
 def course_network(rule, predictor="linear", kind="mlp"):
-    """Returns the maker of a network of the course, see `new_network`.
-
-    Args:
-        rule, predictor: See `mlp`.
-        kind: String, one of `KINDS`. Default `"mlp"`.
-    """
+    """Returns the maker of a network, one of `KINDS`, see `new_network`."""
     return functools.partial(KINDS[kind], rule=rule, predictor=predictor)
 
 
