@@ -7,7 +7,11 @@ from dni_lesson.backward import (
     splice_by,
 )
 from dni_lesson.checks import check_int, check_not_negative
-from dni_lesson.predictors import linear_predictor, takes_scale
+from dni_lesson.predictors import (
+    linear_predictor,
+    takes_scale,
+    with_predictor,
+)
 
 import keras
 from keras import ops
@@ -380,10 +384,7 @@ class SyntheticGradient(Interface):
 
     @classmethod
     def from_config(cls, config):
-        predictor = config.get("predictor")
-        if isinstance(predictor, dict):
-            predictor = keras.saving.deserialize_keras_object(predictor)
-        return cls(**{**config, "predictor": predictor})
+        return cls(**with_predictor(config))
 
 
 class Setting:

@@ -357,10 +357,15 @@ class PooledPredictor(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        predictor = config["predictor"]
-        if isinstance(predictor, dict):
-            predictor = keras.saving.deserialize_keras_object(predictor)
-        return cls(**{**config, "predictor": predictor})
+        return cls(**with_predictor(config))
+
+
+def with_predictor(config):
+    """Returns a layer's config whose predictor is no longer in saved form."""
+    predictor = config.get("predictor")
+    if isinstance(predictor, dict):
+        predictor = keras.saving.deserialize_keras_object(predictor)
+    return {**config, "predictor": predictor}
 
 
 def takes_scale(predictor):

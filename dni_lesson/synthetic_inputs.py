@@ -3,6 +3,7 @@
 from dni_lesson.backward import replace_forward, same_shape
 from dni_lesson.checks import check_that
 from dni_lesson.interfaces import spread
+from dni_lesson.predictors import with_predictor
 
 import keras
 from keras import ops
@@ -110,10 +111,7 @@ class SyntheticInput(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        predictor = config["predictor"]
-        if isinstance(predictor, dict):
-            predictor = keras.saving.deserialize_keras_object(predictor)
-        return cls(**{**config, "predictor": predictor})
+        return cls(**with_predictor(config))
 
 
 def check_inputs(name, value, modules, interfaces):
