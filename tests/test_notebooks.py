@@ -23,6 +23,11 @@ LARGEST_PICTURE = 500 * 1024
 SHORTEST_ALT = 30
 
 NUMBER = re.compile(r"\d\d")
+# Title, what it is about, what one can do afterwards, minutes, what is needed.
+OPENING = re.compile(
+    r"# \d\d · .+\n\n.+ After this lesson you will be able to\n\n(- .+\n)+"
+    r"\n\*\*\d+ minutes\*\*.+You need .+"
+)
 
 
 def each(paths):
@@ -89,8 +94,12 @@ def test_text_and_code_are_in_balance(path):
 @each(LESSONS)
 def test_lesson_opens_and_closes_in_the_agreed_way(path):
     markdown = [cell.source for cell in cells(path, "markdown")]
-    assert markdown[0].startswith("# ")
-    assert "minutes" in markdown[0]
+    assert OPENING.fullmatch(markdown[0]), markdown[0]
+    place = LESSONS.index(path)
+    for other in (LESSONS[:place][-1:], LESSONS[place + 1 :][:1]):
+        for neighbour in other:
+            assert f"]({neighbour.name})" in markdown[0]
+            assert f"]({neighbour.name})" in "\n".join(markdown[-3:])
     headings = re.findall(r"^## (.+)$", "\n".join(markdown), re.MULTILINE)
     assert "Summary" in headings
     assert headings[-1] == "References"
