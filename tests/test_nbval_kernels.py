@@ -29,6 +29,13 @@ def test_a_solution_prints_and_keeps_its_names():
     assert told(kernel, "x = 1") == []
 
 
+def test_a_solution_knows_of_no_answer_that_was_given_before_it():
+    ask = "import dni_lesson as dni\ndni.check('00-2', '{}')"
+    told(nbval_kernels.ThisProcess(), ask.format("b"))
+    ((_, output),) = told(nbval_kernels.ThisProcess(), ask.format("a"))
+    assert output["text"].startswith("Exercise 00-2: right. Before training")
+
+
 def test_a_solution_that_fails_is_seen_after_what_it_printed():
     kernel = nbval_kernels.ThisProcess()
     printed, (kind, error) = told(kernel, "print(1)\n1 / 0")
