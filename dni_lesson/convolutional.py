@@ -1,13 +1,14 @@
 """A small convolutional network under the rules of the course."""
 
 import math
+from functools import partial
 
-from dni_lesson.checks import check_bool, check_int
-from dni_lesson.model import DecoupledModel
+from dni_lesson.checks import check_int
 from dni_lesson.networks import (
-    check_network,
+    Boundary,
+    Training,
+    assembled,
     glorot,
-    interface,
     normed_relu,
     output_module,
     seeds_of,
@@ -17,7 +18,6 @@ from dni_lesson.predictors import (
     SoftmaxPredictor,
     convolutional_predictor,
 )
-from dni_lesson.synthetic_inputs import SyntheticInput
 
 import keras
 
@@ -99,47 +99,34 @@ def cnn(
     blocks = check_int("blocks", blocks, at_least=1, at_most=most)
     if predictor is None:
         predictor = "softmax" if rule == "cdni" else "linear"
-    rule, num_classes, predictor, seed, share = check_network(
-        rule, num_classes, predictor, seed, share
-    )
-    synthetic_inputs = check_bool("synthetic_inputs", synthetic_inputs)
-    seeds = seeds_of(seed)
+    training = Training(
+        rule,
+        num_classes,
+        predictor,
+        seed,
+        share,
+        update_probability,
+        synthetic_inputs,
+    ).checked()
+    seeds = seeds_of(training.seed)
     modules = []
     for k in range(1, blocks + 1):
         modules.append(_block(shape, filters, next(seeds), f"module_{k}"))
         shape = modules[-1].output_shape[1:]
-    modules.append(
-        output_module(shape, num_classes, next(seeds), f"module_{blocks + 1}")
-    )
-    above = [1000 * next(seeds) for _ in range(blocks)]
-    interfaces = [
-        interface(
-            rule,
-            num_classes,
-            predictor,
-            above[k - 1],
-            f"interface_{k}",
-            _regression(modules[k - 1].output_shape[1:]),
+    boundaries = [
+        Boundary(
+            _regression(module.output_shape[1:]),
             _pooled_softmax(2 ** (blocks - k)),
-            share,
+            partial(_input_predictor, filters, 2**k),
         )
-        for k in range(1, blocks + 1)
+        for k, module in enumerate(modules, 1)
     ]
-    predicted = [
-        SyntheticInput(_input_predictor(filters, 2**k, seed + 500))
-        for k, seed in enumerate(above, 1)
-        if synthetic_inputs
-    ]
-    model = DecoupledModel(
-        modules,
-        interfaces,
-        update_probability,
-        seed,
-        predicted,
-        name=f"cnn_{rule}",
+    modules.append(
+        output_module(
+            shape, training.num_classes, next(seeds), f"module_{blocks + 1}"
+        )
     )
-    model.build((None, *input_shape))
-    return model
+    return assembled("cnn", training, modules, boundaries, seeds, input_shape)
 
 
 def hidden_convolution(filters, seed, kernel_size=3):

@@ -3,6 +3,10 @@
 The interface of a rule is made in one place, `interface`, for all networks.
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
 from dni_lesson.checks import (
     check_bool,
     check_choice,
@@ -36,32 +40,58 @@ def check_rule(name, value):
     check_choice(name, value, RULES)
 
 
-def check_network(rule, num_classes, predictor, seed, share):
-    """Returns what every network here is asked for, checked.
+class Training(NamedTuple):
+    """What every network here is asked for beside its size.
 
-    Raises:
-        ValueError: If an argument is out of its range, or the predictor or the
-            share does not go with the rule.
+    Attributes:
+        rule, num_classes, predictor, seed, share, update_probability,
+            synthetic_inputs: See `mlp`.
     """
-    check_rule("rule", rule)
-    share = check_not_negative("share", share, at_most=1)
-    check_that(
-        share == 0 or rule in ("dni", "cdni"),
-        "share",
-        share,
-        f"0 with rule={rule!r}, where no gradient is predicted from the one "
-        "that arrives",
-    )
-    num_classes = check_int("num_classes", num_classes, at_least=2)
-    seed = check_int("seed", seed, at_least=0)
-    predictor = check_predictor("predictor", predictor)
-    if rule == "dni" and predictor == "softmax":
-        raise ValueError(
-            "`predictor`. Expected 'linear' or a tuple of widths with "
-            "rule='dni': 'softmax' needs the label, as rule='cdni' gives it. "
-            "Received: predictor='softmax'"
+
+    rule: str
+    num_classes: int
+    predictor: str | tuple[int, ...]
+    seed: int
+    share: float
+    update_probability: float | list[float]
+    synthetic_inputs: bool
+
+    def checked(self):
+        """Returns the same, with Python's own numbers.
+
+        `DecoupledModel` checks the probability: it knows the modules.
+
+        Raises:
+            ValueError: If an argument is out of its range, or the predictor or
+                the share does not go with the rule.
+        """
+        check_rule("rule", self.rule)
+        share = check_not_negative("share", self.share, at_most=1)
+        check_that(
+            share == 0 or self.rule in ("dni", "cdni"),
+            "share",
+            share,
+            f"0 with rule={self.rule!r}, where no gradient is predicted from "
+            "the one that arrives",
         )
-    return rule, num_classes, predictor, seed, share
+        num_classes = check_int("num_classes", self.num_classes, at_least=2)
+        seed = check_int("seed", self.seed, at_least=0)
+        predictor = check_predictor("predictor", self.predictor)
+        if self.rule == "dni" and predictor == "softmax":
+            raise ValueError(
+                "`predictor`. Expected 'linear' or a tuple of widths with "
+                "rule='dni': 'softmax' needs the label, as rule='cdni' gives "
+                "it. Received: predictor='softmax'"
+            )
+        return self._replace(
+            share=share,
+            num_classes=num_classes,
+            seed=seed,
+            predictor=predictor,
+            synthetic_inputs=check_bool(
+                "synthetic_inputs", self.synthetic_inputs
+            ),
+        )
 
 
 def mlp(
@@ -145,52 +175,88 @@ def mlp(
     depth = check_int("depth", depth, at_least=2, at_most=500)
     units = check_int("units", units, at_least=1)
     input_dim = check_int("input_dim", input_dim, at_least=1)
-    rule, num_classes, predictor, seed, share = check_network(
-        rule, num_classes, predictor, seed, share
-    )
+    training = Training(
+        rule,
+        num_classes,
+        predictor,
+        seed,
+        share,
+        update_probability,
+        synthetic_inputs,
+    ).checked()
 
     def regression(hidden, extra_inputs, seed):
         if not hidden:
             return None  # A `SyntheticGradient` makes it.
         return hidden_predictor(units, hidden, extra_inputs, seed)
 
-    synthetic_inputs = check_bool("synthetic_inputs", synthetic_inputs)
-    seeds = seeds_of(seed)
+    seeds = seeds_of(training.seed)
     inputs = [input_dim] + [units] * (depth - 2)
     modules = [
         _hidden_module(size, units, next(seeds), f"module_{k}")
         for k, size in enumerate(inputs, 1)
     ]
     modules.append(
-        output_module((units,), num_classes, next(seeds), f"module_{depth}")
-    )
-    above = [1000 * next(seeds) for _ in range(1, depth)]
-    interfaces = [
-        interface(
-            rule,
-            num_classes,
-            predictor,
-            above[k - 1],
-            f"interface_{k}",
-            regression,
-            share=share,
+        output_module(
+            (units,), training.num_classes, next(seeds), f"module_{depth}"
         )
-        for k in range(1, depth)
+    )
+    boundaries = [
+        Boundary(regression, SoftmaxPredictor, partial(_input_predictor, units))
+    ] * (depth - 1)
+    return assembled("mlp", training, modules, boundaries, seeds, (input_dim,))
+
+
+class Boundary(NamedTuple):
+    """What predicts at one boundary of a network, of any kind.
+
+    Attributes:
+        regression: Function of the widths of the hidden layers, of how many
+            extra inputs there are and of the seed, which returns a predictor
+            that learns by regression alone.
+        softmax: Function of the arguments of a `SoftmaxPredictor`, which
+            returns one that takes the activations there.
+        inputs: Function of the seed, which returns what predicts the
+            activations there from the network's input.
+    """
+
+    regression: Callable
+    softmax: Callable
+    inputs: Callable
+
+
+def assembled(name, training, modules, boundaries, seeds, input_shape):
+    """Returns the built model of these modules under a rule.
+
+    Args:
+        name: String, the kind of network.
+        training: `Training`, checked.
+        modules: List of Keras layers.
+        boundaries: List of `Boundary`, one fewer than modules.
+        seeds: Iterator from `seeds_of`, of which the modules have had theirs.
+        input_shape: Tuple of integers, of one example.
+    """
+    own = [1000 * next(seeds) for _ in boundaries]
+    interfaces = [
+        interface(training, boundary, seed, f"interface_{k}")
+        for k, (boundary, seed) in enumerate(
+            zip(boundaries, own, strict=True), 1
+        )
     ]
     predicted = [
-        SyntheticInput(_input_predictor(units, seed + 500))
-        for seed in above
-        if synthetic_inputs
+        SyntheticInput(boundary.inputs(seed + 500))
+        for boundary, seed in zip(boundaries, own, strict=True)
+        if training.synthetic_inputs
     ]
     model = DecoupledModel(
         modules,
         interfaces,
-        update_probability,
-        seed,
+        training.update_probability,
+        training.seed,
         predicted,
-        name=f"mlp_{rule}",
+        name=f"{name}_{training.rule}",
     )
-    model.build((None, input_dim))
+    model.build((None, *input_shape))
     return model
 
 
@@ -265,29 +331,16 @@ def seeds_of(seed):
     return iter(range(1000 * seed, 1000 * (seed + 1)))
 
 
-def interface(
-    rule,
-    num_classes,
-    predictor,
-    seed,
-    name,
-    regression,
-    softmax=SoftmaxPredictor,
-    share=0.0,
-):
+def interface(training, boundary, seed, name):
     """Returns what a rule puts at a boundary, for networks of every kind.
 
     Args:
-        rule, num_classes, predictor: As from `check_network`.
+        training: `Training`, checked.
+        boundary: `Boundary`.
         seed: Integer, of the predictor's initial weights.
         name: String, the interface's name.
-        regression: Function of the widths of hidden layers, the number of
-            inputs beside the activations and a seed, which returns a predictor
-            that learns by regression alone.
-        softmax: Function of the arguments of a `SoftmaxPredictor`, which
-            returns one that takes this network's activations.
-        share: Number in `[0, 1]`, of a `SyntheticGradient` that learns.
     """
+    rule, num_classes, predictor, *_ = training
     if rule == "backprop":
         return None
     if rule == "no_bprop":
@@ -296,10 +349,10 @@ def interface(
         return DirectFeedback(num_classes, seed, name=name)
     classes = None if rule == "dni" else num_classes
     if rule == "greedy":
-        layer = softmax(num_classes, tied=True, seed=seed)
+        layer = boundary.softmax(num_classes, tied=True, seed=seed)
     elif predictor == "softmax":
-        layer = softmax(num_classes, seed=seed)
+        layer = boundary.softmax(num_classes, seed=seed)
     else:
         hidden = () if predictor == "linear" else predictor
-        layer = regression(hidden, classes or 0, seed)
-    return SyntheticGradient(layer, classes, share, name=name)
+        layer = boundary.regression(hidden, classes or 0, seed)
+    return SyntheticGradient(layer, classes, training.share, name=name)
