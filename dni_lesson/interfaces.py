@@ -10,7 +10,7 @@ from dni_lesson.checks import check_int, check_not_negative
 from dni_lesson.predictors import (
     linear_predictor,
     takes_scale,
-    with_predictor,
+    with_layers,
 )
 
 import keras
@@ -384,7 +384,7 @@ class SyntheticGradient(Interface):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**with_predictor(config))
+        return cls(**with_layers(config, "predictor"))
 
 
 class Setting:

@@ -357,15 +357,16 @@ class PooledPredictor(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**with_predictor(config))
+        return cls(**with_layers(config, "predictor"))
 
 
-def with_predictor(config):
-    """Returns a layer's config whose predictor is no longer in saved form."""
-    predictor = config.get("predictor")
-    if isinstance(predictor, dict):
-        predictor = keras.saving.deserialize_keras_object(predictor)
-    return {**config, "predictor": predictor}
+def with_layers(config, *names):
+    """Returns a config in which these layers are no longer in saved form."""
+    config = dict(config)
+    for name in names:
+        if isinstance(config.get(name), dict):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+    return config
 
 
 def takes_scale(predictor):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from dni_lesson.checks import check_int, check_not_negative, check_that
 from dni_lesson.interfaces import Interface
 from dni_lesson.model import DecoupledModel
+from dni_lesson.predictors import with_layers
 from dni_lesson.windows import over_windows
 
 import keras
@@ -269,13 +270,7 @@ class TruncatedRNN(DecoupledModel):
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
-        for name in ("cell", "readout", "interface"):
-            if isinstance(config[name], dict):
-                config[name] = keras.saving.deserialize_keras_object(
-                    config[name]
-                )
-        return cls(**config)
+        return cls(**with_layers(config, "cell", "readout", "interface"))
 
 
 class Carried(NamedTuple):

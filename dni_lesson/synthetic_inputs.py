@@ -3,7 +3,7 @@
 from dni_lesson.backward import replace_forward, same_shape
 from dni_lesson.checks import check_that
 from dni_lesson.interfaces import spread
-from dni_lesson.predictors import with_predictor
+from dni_lesson.predictors import with_layers
 
 import keras
 from keras import ops
@@ -111,7 +111,7 @@ class SyntheticInput(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**with_predictor(config))
+        return cls(**with_layers(config, "predictor"))
 
 
 def check_inputs(name, value, modules, interfaces):
