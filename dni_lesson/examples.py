@@ -5,10 +5,26 @@ step; labels out of range and NaN they do not notice at all. Every check here
 names the argument, what was expected and what was received.
 """
 
+from typing import Any, NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+
+
+class Labelled(NamedTuple):
+    """What a training step calls the model with.
+
+    Attributes:
+        inputs: What `fit` got as `x`.
+        labels: What `fit` got as `y`.
+        gradient_scale: Tensor `(batch,)`.
+    """
+
+    inputs: Any
+    labels: Any
+    gradient_scale: Any
 
 
 def check_examples(model, x, y=None, name=None):

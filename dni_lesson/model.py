@@ -2,10 +2,9 @@
 
 import itertools
 import warnings
-from typing import Any, NamedTuple
 
 from dni_lesson.checks import check_int
-from dni_lesson.examples import example_weights, the_loss
+from dni_lesson.examples import Labelled, example_weights, the_loss
 from dni_lesson.feedback import Echo
 from dni_lesson.feeding import CheckedModel
 from dni_lesson.interfaces import Interface, needs_output_gradient
@@ -121,34 +120,7 @@ class DecoupledModel(CheckedModel):
     ):
         # Each module casts for itself; labels and scales stay exact.
         super().__init__(autocast=False, **kwargs)
-        for name, value in (("modules", modules), ("interfaces", interfaces)):
-            if not isinstance(value, list | tuple):
-                raise ValueError(
-                    f"`{name}`. Expected a list. Received: {name}={value!r}"
-                )
-        if not modules or len(interfaces) != len(modules) - 1:
-            raise ValueError(
-                "`interfaces`. Expected one entry per boundary: "
-                f"{max(len(modules) - 1, 0)} for {len(modules)} modules. "
-                f"Received: {len(interfaces)}"
-            )
-        for module in modules:
-            if not isinstance(module, keras.layers.Layer):
-                raise ValueError(
-                    "`modules`. Expected Keras layers or models. "
-                    f"Received: {module!r}"
-                )
-            if not getattr(module, "is_chain", True):
-                raise ValueError(
-                    "`modules`. Expected no model that trains in a way of its "
-                    f"own, which would be lost here. Received: {module!r}"
-                )
-        for interface in interfaces:
-            if not isinstance(interface, Interface | None):
-                raise ValueError(
-                    "`interfaces`. Expected Interface layers or None. "
-                    f"Received: {interface!r}"
-                )
+        _check_chain(modules, interfaces)
         self.modules, self.interfaces = _flat(modules, interfaces)
         self.synthetic_inputs = check_inputs(
             "synthetic_inputs", synthetic_inputs, modules, self.interfaces
@@ -375,6 +347,38 @@ class DecoupledModel(CheckedModel):
         return cls(modules, interfaces, synthetic_inputs=inputs, **config)
 
 
+def _check_chain(modules, interfaces):
+    """Raises `ValueError` unless these stand for modules and boundaries."""
+    for name, value in (("modules", modules), ("interfaces", interfaces)):
+        if not isinstance(value, list | tuple):
+            raise ValueError(
+                f"`{name}`. Expected a list. Received: {name}={value!r}"
+            )
+    if not modules or len(interfaces) != len(modules) - 1:
+        raise ValueError(
+            "`interfaces`. Expected one entry per boundary: "
+            f"{max(len(modules) - 1, 0)} for {len(modules)} modules. "
+            f"Received: {len(interfaces)}"
+        )
+    for module in modules:
+        if not isinstance(module, keras.layers.Layer):
+            raise ValueError(
+                "`modules`. Expected Keras layers or models. "
+                f"Received: {module!r}"
+            )
+        if not getattr(module, "is_chain", True):
+            raise ValueError(
+                "`modules`. Expected no model that trains in a way of its "
+                f"own, which would be lost here. Received: {module!r}"
+            )
+    for interface in interfaces:
+        if not isinstance(interface, Interface | None):
+            raise ValueError(
+                "`interfaces`. Expected Interface layers or None. "
+                f"Received: {interface!r}"
+            )
+
+
 def _flat(modules, interfaces):
     """Returns both lists with the parts of models instead of these models."""
     flat_modules, flat_interfaces = [], []
@@ -384,17 +388,3 @@ def _flat(modules, interfaces):
         flat_interfaces += module.interfaces if inner else []
         flat_interfaces.append(interface)
     return flat_modules, flat_interfaces[:-1]  # None above the last module.
-
-
-class Labelled(NamedTuple):
-    """What a training step calls the model with.
-
-    Attributes:
-        inputs: What `fit` got as `x`.
-        labels: What `fit` got as `y`.
-        gradient_scale: Tensor `(batch,)`.
-    """
-
-    inputs: Any
-    labels: Any
-    gradient_scale: Any
