@@ -74,7 +74,7 @@ def _draw_step(ax, step, has_loss):
     if step > 1:
         _arrow(ax, step - 1, step, 0.16, "#888888")
     if has_loss:
-        _arrow(ax, step, step, (_RADIUS, 0.85), "#888888")
+        _annotate(ax, (step, _RADIUS), (step, 0.85), "#888888")
         ax.text(step, 0.9, "loss", ha="center", va="bottom", fontsize=9)
 
 
@@ -89,10 +89,7 @@ def _draw_predictor(ax, cut, is_heard):
 
 
 def _arrow(ax, start, end, height, color):
-    """Draws an arrow between two steps, or up from one to its loss."""
-    if start == end:
-        _annotate(ax, (start, height[0]), (start, height[1]), color)
-        return
+    """Draws an arrow between two steps."""
     side = np.sign(end - start) * 0.26
     _annotate(ax, (start + side, height), (end - side, height), color)
 
