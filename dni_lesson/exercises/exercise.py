@@ -62,11 +62,6 @@ class Reply(NamedTuple):
     is_right: bool | None = None
 
 
-def report(exercise, answer):
-    """Returns the sentence to print for an answer."""
-    return reply(exercise, answer).text
-
-
 def reply(exercise, answer):
     """Returns the `Reply` to an answer."""
     start = f"Exercise {exercise.name}:"
